@@ -2,6 +2,7 @@
 
     StudyError                 exit code 1: it ran and failed
     ├── TrialError             one trial failed; the study goes on
+    ├── MachineError           disk, quota, permission, node or store: the study is interrupted
     ├── CannotRunError         exit code 2: nothing was started
     │   ├── ConfigError        the study file, an option or a name is wrong
     │   ├── DataError          a dataset is missing, damaged or does not fit
@@ -55,6 +56,14 @@ class StudyError(Exception):
 @final
 class TrialError(StudyError):
     """One trial failed: its loss became NaN, its code raised, or its workers died."""
+
+
+@final
+class MachineError(StudyError):
+    """The machine failed, not the configuration: no space, no permission, a lost node or store.
+
+    The study is interrupted and can be resumed; the sampler does not learn of it.
+    """
 
 
 class CannotRunError(StudyError):

@@ -90,5 +90,8 @@ class Report:
     failed: str | None = None
     """Why the run ended here; None if it did not fail."""
 
+    is_machine_fault: bool = False
+    """Whether the machine failed and not the trial: the study is interrupted, the run kept."""
+
     outcome: dict[str, Any] | None = None
     """What a finalist ended with."""
