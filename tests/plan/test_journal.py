@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import resource
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -98,13 +99,17 @@ def test_a_full_disk_is_told_and_remembered(
     journal.close()
 
 
+def append_all(journal: Journal, events: Sequence[AnyEvent]) -> None:
+    for one in events:
+        journal.append(one)
+
+
 def _fill(file: Path) -> None:
     """Append under a limit of the file's size that cuts a line in two, then check and close."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
     journal = Journal(file)
     with pytest.raises(MachineError, match="cannot be written: File too large; what it holds"):
-        for _ in range(100):
-            journal.append(event("trial/0"))
+        append_all(journal, [event("trial/0")] * 100)
     count = len(journal.events)
     assert 5 < count < 30
     assert read_journal(file) == journal.events
