@@ -78,7 +78,7 @@ def start(address: str, log: Path, cpus: int | None = None) -> Iterator[Cluster]
         os.environ.setdefault(name, value)
     _provide_token(address)
     scratch = _make_scratch(address, log)
-    handler = logging.FileHandler(log)
+    handler = logging.FileHandler(log, encoding="utf-8")
     try:
         with _quiet(handler):
             yield _connect(address, scratch, cpus)

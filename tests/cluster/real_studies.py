@@ -44,12 +44,12 @@ class Studies:
         return ["run", "search_spaces/interface.yaml", *pairs]
 
     def start(self, *words: str) -> subprocess.Popen[str]:
-        with (self.storage / "stderr.log").open("a") as log:
+        with (self.storage / "stderr.log").open("a", encoding="utf-8") as log:
             process = subprocess.Popen(
                 self.command(*words),
                 stdout=subprocess.PIPE,
                 stderr=log,
-                text=True,
+                encoding="utf-8",
                 start_new_session=True,
             )
         self.started.append(process)
@@ -62,7 +62,7 @@ class Studies:
 
     def show(self, name: str = "interface") -> dict[str, Any]:
         done = subprocess.run(
-            self.command("show", name, "--json"), capture_output=True, text=True, check=True
+            self.command("show", name, "--json"), capture_output=True, encoding="utf-8", check=True
         )
         found: dict[str, Any] = json.loads(done.stdout)
         return found
@@ -72,7 +72,7 @@ class Studies:
         return read_journal(file) if file.exists() else []
 
     def log(self) -> str:
-        return (self.storage / "stderr.log").read_text()
+        return (self.storage / "stderr.log").read_text("utf-8")
 
     def wait_for(
         self,

@@ -92,8 +92,8 @@ def test_a_cache_of_a_newer_layout_is_left_alone(
     dataset: Dataset, preprocess: Preprocess, tmp_path: Path
 ) -> None:
     folder = prepare(dataset, preprocess, "key", tmp_path)
-    meta = json.loads((folder / "meta.json").read_text())
-    (folder / "meta.json").write_text(json.dumps(meta | {"schema_version": 3, "new": 1}))
+    meta = json.loads((folder / "meta.json").read_text("utf-8"))
+    (folder / "meta.json").write_text(json.dumps(meta | {"schema_version": 3, "new": 1}), "utf-8")
     with pytest.raises(StoreError) as caught:
         prepare(dataset, preprocess, "key", tmp_path)
     assert str(caught.value) == (
@@ -214,7 +214,7 @@ def test_the_cache_of_a_quicker_process_stays(
 
     if already == "rubbish":
         folder = prepare(dataset, preprocess, "key", tmp_path)
-        (folder / "meta.json").write_text("rubbish")
+        (folder / "meta.json").write_text("rubbish", "utf-8")
     overtaken = Overtaken()
     assert prepare(dataset, overtaken, "key", tmp_path) == overtaken.rival
     assert overtaken.rival.stat().st_ino == overtaken.inode
@@ -239,7 +239,7 @@ def test_two_processes_at_once_leave_one_whole_cache(tmp_path: Path) -> None:
             [sys.executable, "-c", RACER, str(tmp_path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
         )
         for _ in range(2)
     ]
