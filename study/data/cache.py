@@ -11,7 +11,6 @@ It is written beside its place and then renamed, so a folder that is there is wh
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +20,7 @@ import numpy as np
 from study.data.base import SPLITS, Dataset, Split
 from study.data.prepared import LABELS, OFFSETS, SCHEMA_VERSION, Meta, load_meta
 from study.errors import MachineError, Problem
+from study.scratch import scratch_folder
 from study.spec import Arrays, Preprocess
 
 
@@ -58,10 +58,10 @@ def prepare(
         begin()
     try:
         root.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=root, prefix=f".{folder.name}-") as scratch:
-            fresh = Path(scratch) / "fresh"
+        with scratch_folder(root, f".{folder.name}-") as scratch:
+            fresh = scratch / "fresh"
             _write(dataset, preprocess, preprocess_key, fresh)
-            _put(fresh, folder, Path(scratch) / "old")
+            _put(fresh, folder, scratch / "old")
     except (OSError, SafetensorError) as error:
         rule = f"must be a folder to write to, with room for the prepared data: {error}"
         raise MachineError(Problem(str(root), rule)) from None

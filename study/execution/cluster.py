@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import final
 
 from study.errors import Problem, ResourceError
+from study.scratch import held
 
 ENVIRONMENT = {
     "RAY_worker_niceness": "0",
@@ -80,7 +81,7 @@ def start(address: str, log: Path, cpus: int | None = None) -> Iterator[Cluster]
     scratch = _make_scratch(address, log)
     handler = logging.FileHandler(log, encoding="utf-8")
     try:
-        with _quiet(handler):
+        with held(scratch), _quiet(handler):
             yield _connect(address, scratch, cpus)
     finally:
         _shutdown()

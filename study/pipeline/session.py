@@ -14,6 +14,7 @@ import yaml
 from study import __version__
 from study.errors import CannotRunError, MachineError, StudyError
 from study.pipeline.home import Home
+from study.pipeline.leftovers import clear_leftovers
 from study.pipeline.preflight import Checked
 from study.pipeline.rank import rank_finalists
 from study.pipeline.texts import sample_texts
@@ -73,6 +74,7 @@ class Session:
         from study.execution.cluster import start
         from study.tracking import Mirror, open_store
 
+        clear_leftovers(self.home.cache, self.folder)
         prepared = self._prepare(watcher)
         store = open_store(self.place.tracking_uri, self.home.storage)
         with ExitStack() as ray:
