@@ -33,6 +33,8 @@ class Studies:
     """A storage folder and the command line at work on it."""
 
     storage: Path
+    environment: dict[str, str] | None = None
+    """Of its processes; None: this one's."""
     started: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def command(self, *words: str) -> list[str]:
@@ -50,6 +52,7 @@ class Studies:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 encoding="utf-8",
+                env=self.environment,
                 start_new_session=True,
             )
         self.started.append(process)
@@ -62,7 +65,11 @@ class Studies:
 
     def show(self, name: str = "interface") -> dict[str, Any]:
         done = subprocess.run(
-            self.command("show", name, "--json"), capture_output=True, encoding="utf-8", check=True
+            self.command("show", name, "--json"),
+            capture_output=True,
+            encoding="utf-8",
+            env=self.environment,
+            check=True,
         )
         found: dict[str, Any] = json.loads(done.stdout)
         return found
