@@ -166,3 +166,45 @@ def test_workers_are_not_niced(studies: Studies) -> None:
     process.communicate(timeout=120)
     assert niceness
     assert set(niceness) == {0}
+
+
+def test_a_page_that_cannot_be_written_ends_no_study(studies: Studies) -> None:
+    (studies.storage / "interface").mkdir()
+    (studies.storage / "interface" / "report").write_text("in the way", encoding="utf-8")
+    code, _ = studies.run(*studies.run_words(budget__trials="3"))
+    assert code == 0, studies.log()
+    assert "no report: " in studies.log()
+    assert "`study report interface` writes it" in studies.log()
+    shown = studies.show()
+    assert (shown["state"], shown["report"]) == ("FINISHED", None)
+    assert shown["model"] is not None
+
+
+def test_the_first_error_is_the_one_that_is_shown(studies: Studies) -> None:
+    """Every trial fails, and then the page cannot be written either."""
+    (studies.storage / "interface").mkdir()
+    (studies.storage / "interface" / "report").write_text("in the way", encoding="utf-8")
+    words = studies.run_words(space__optimizer__learning_rate="[1e30]", budget__trials="2")
+    code, _ = studies.run(*words)
+    assert code == 1
+    assert "every trial failed" in studies.log().splitlines()[-1]
+    assert "every trial failed" in studies.show()["reason"]
+
+
+def test_a_disk_that_fails_interrupts_and_the_study_resumes(studies: Studies) -> None:
+    """A file in the place of the checkpoints' folder: no trial can do anything about it."""
+    (studies.storage / "interface").mkdir()
+    wall = studies.storage / "interface" / "checkpoints"
+    wall.write_text("in the way", encoding="utf-8")
+    code, _ = studies.run(*studies.run_words(budget__trials="3"))
+    assert code == 1
+    shown = studies.show()
+    assert shown["state"] == "INTERRUPTED"
+    assert "Not a directory" in shown["reason"] or "File exists" in shown["reason"]
+    assert {trial["state"] for trial in shown["trials"]} == {"RUNNING"}
+    assert "`study resume interface --storage" in studies.log()
+    wall.unlink()
+    code, _ = studies.run("resume", "interface")
+    assert code == 0, studies.log()
+    states = {trial["state"] for trial in studies.show()["trials"]}
+    assert states <= {"COMPLETE", "PRUNED"}
