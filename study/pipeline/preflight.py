@@ -23,7 +23,7 @@ from study.plan import (
 )
 from study.search import Choice
 from study.spec import parse
-from study.tracking import check_store
+from study.tracking import check_store, shown
 
 T = TypeVar("T")
 
@@ -211,4 +211,4 @@ def _unchecked(place: Place) -> Iterator[str]:
     if place.address != "local":
         yield f"whether the Ray cluster at {place.address} has room for a trial"
     if place.tracking_uri and not place.tracking_uri.startswith("sqlite:"):
-        yield f"whether the tracking store at {place.tracking_uri} can be reached"
+        yield f"whether the tracking store at {shown(place.tracking_uri)} can be reached"

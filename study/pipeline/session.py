@@ -111,7 +111,7 @@ class Session:
         return PreparedData(prepare(self.dataset, encoder.preprocess(), key, self.home.cache))
 
     def _open(self, watcher: Watcher, plan: LanePlan | None) -> None:
-        from study.tracking.uri import resolve, shown
+        from study.tracking import resolve, shown
 
         if not self.journal.events:
             self._begin()

@@ -8,8 +8,9 @@ from study.tracking.cursor import CURSOR_FILE, read_cursor
 from study.tracking.mirror import Mirror
 from study.tracking.openings import study_id
 from study.tracking.registry import RELOAD_SCRIPT, Registry
+from study.tracking.secrets import hidden, shown
 from study.tracking.store import Store, open_store
-from study.tracking.uri import check_store
+from study.tracking.uri import check_store, resolve
 
 __all__ = [
     "CURSOR_FILE",
@@ -18,8 +19,11 @@ __all__ = [
     "Registry",
     "Store",
     "check_store",
+    "hidden",
     "log_artifacts",
     "open_store",
     "read_cursor",
+    "resolve",
+    "shown",
     "study_id",
 ]

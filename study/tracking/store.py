@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import Any, final
 
 from study.errors import Problem, StoreError
+from study.tracking.secrets import hidden, shown
 from study.tracking.uri import (
     OPTION,
     check_store,
     head_revision,
     resolve,
     revision,
-    shown,
     sqlite_file,
 )
 
@@ -143,8 +143,8 @@ def is_gone(error: Exception) -> bool:
 
 
 def first_line(error: Exception, uri: str) -> str:
-    """Return the first line of an error's text, shortened, without the store's password."""
-    lines = str(error).replace(uri, shown(uri)).strip().splitlines() or [type(error).__name__]
+    """Return the first line of an error's text, shortened, without the store's passwords."""
+    lines = hidden(str(error), uri).strip().splitlines() or [type(error).__name__]
     return lines[0][:300]
 
 

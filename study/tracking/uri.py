@@ -10,9 +10,10 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit
 
 from study.errors import Problem
+from study.tracking.secrets import shown
 
 OPTION = "--tracking-uri"
 
@@ -38,13 +39,6 @@ def sqlite_file(uri: str) -> Path | None:
     return Path(uri.removeprefix(_SQLITE)) if uri.startswith(_SQLITE) else None
 
 
-def shown(uri: str) -> str:
-    """Return ``uri`` without the user and password it may hold."""
-    parts = urlsplit(uri)
-    _, _, host = parts.netloc.rpartition("@")
-    return urlunsplit(parts._replace(netloc=host)) if parts.netloc != host else uri
-
-
 def check_store(tracking_uri: str | None, storage: Path) -> list[Problem]:
     """Return why a store cannot be used, as far as a look at it tells; nothing is created.
 
@@ -68,7 +62,8 @@ def check_store(tracking_uri: str | None, storage: Path) -> list[Problem]:
 
 def _sqlite_rules(file: Path) -> Iterator[str]:
     if "?" in str(file) or "%" in str(file):
-        yield f"must be a path without ? and %, which mean something else in a URI, not {file}"
+        rule = "must be a path without ? and %, which mean something else in a URI"
+        yield f"{rule}, not {shown(str(file))}"
         return
     place = file.parent
     while not place.exists():

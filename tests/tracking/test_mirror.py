@@ -59,11 +59,6 @@ def away(database: Path, is_away: bool) -> None:
         connection.execute(f"ALTER TABLE {there} RENAME TO {gone}")
 
 
-@pytest.fixture
-def folder(storage: Path) -> Path:
-    return storage / "quick"
-
-
 def test_every_run_is_there_and_none_is_left_running(
     store: Store, storage: Path, folder: Path, story: list[AnyEvent], dump: ReadRuns
 ) -> None:
