@@ -4,6 +4,8 @@ STORAGE/NAME/           one study: journal.jsonl, study.yaml, checkpoints, final
 STORAGE/cache/          prepared data, by content digest
 STORAGE/mlflow.db       tracking store and registry of all studies, unless told otherwise
 STORAGE/artifacts/      its artifacts
+
+All of it may be moved or copied: nothing that is kept depends on where the folder is.
 """
 
 from __future__ import annotations
@@ -13,14 +15,16 @@ import fcntl
 import re
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import final
 
 from study.errors import CannotRunError, ConfigError, Problem, StoreError
-from study.plan import AnyEvent, StudyResult, StudyStarted, fold, read_journal
+from study.plan import AnyEvent, SessionStarted, StudyResult, StudyStarted, fold, read_journal
+from study.plan.moved import report_page
 from study.plan.study import NAME_PATTERN
+from study.tracking import resolve
 
 JOURNAL_FILE = "journal.jsonl"
 LOCK_FILE = "lock"
@@ -87,7 +91,24 @@ class Home:
             StoreError: If its journal is damaged or newer than this package.
         """
         self.find(name)
-        return fold(self.events(name), running=self.is_running(name))
+        return self.fold(name, self.events(name), running=self.is_running(name))
+
+    def fold(self, name: str, events: Sequence[AnyEvent], *, running: bool) -> StudyResult:
+        """Return what a study's events say, with report and own store where they are now.
+
+        Args:
+            name: Of the study's folder.
+            events: The study's; the first is its StudyStarted.
+            running: Whether a process is at work on the study now.
+        """
+        result = fold(events, running=running)
+        update: dict[str, str] = {}
+        if result.report is not None:
+            update["report"] = str(report_page(result.report, self.folder(name)))
+        session = next((one for one in reversed(events) if isinstance(one, SessionStarted)), None)
+        if session is not None and not session.tracking_given:
+            update["tracking_uri"] = resolve(None, self.storage)
+        return result.model_copy(update=update)
 
     def results(self) -> tuple[list[StudyResult], list[Problem]]:
         """Return what is known of all studies, and what is wrong with those that are damaged."""

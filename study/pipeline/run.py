@@ -16,7 +16,7 @@ from study.pipeline.preflight import (
 )
 from study.pipeline.session import Session
 from study.pipeline.watcher import Nobody, Watcher
-from study.plan import Journal, StudyResult, StudyStarted, fold
+from study.plan import Journal, StudyResult, StudyStarted
 
 
 def run_study(
@@ -52,7 +52,7 @@ def _work_on(checked: Checked, watcher: Watcher) -> StudyResult:
         # Only what is read under the lock counts: another process may just have left.
         if journal.events and isinstance(journal.events[0], StudyStarted):
             require_same_study(journal.events[0], checked)
-            known = fold(journal.events, running=False)
+            known = home.fold(name, journal.events, running=False)
             if known.state == "FINISHED":
                 _catch_up(journal, checked.place)
                 return known

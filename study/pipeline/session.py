@@ -30,7 +30,6 @@ from study.plan import (
     StudyResult,
     StudyStarted,
     digest_of,
-    fold,
     now,
     plan_lanes,
 )
@@ -111,7 +110,7 @@ class Session:
         return PreparedData(prepare(self.dataset, encoder.preprocess(), key, self.home.cache))
 
     def _open(self, watcher: Watcher, plan: LanePlan | None) -> None:
-        from study.tracking import resolve, shown
+        from study.tracking import is_own_store, resolve, shown
 
         if not self.journal.events:
             self._begin()
@@ -120,7 +119,7 @@ class Session:
             SessionStarted(
                 time=now(),
                 tracking_uri=shown(uri),
-                tracking_given=self.place.tracking_uri is not None,
+                tracking_given=not is_own_store(self.place.tracking_uri, self.home.storage),
                 tracking_secret=shown(uri) != uri,
                 address=self.place.address or "local",
             )
@@ -192,13 +191,13 @@ class Session:
         result = self._result()
         if result.finalists:
             page = write_report(result, self.folder / "report")
-            self.journal.append(ReportWritten(time=now(), path=str(page)))
+            self.journal.append(ReportWritten(time=now(), path=str(page.relative_to(self.folder))))
 
     def _end(self, state: Literal["FINISHED", "FAILED"], reason: str = "") -> None:
         self.journal.append(StudyEnded(time=now(), state=state, reason=reason))
 
     def _result(self) -> StudyResult:
-        return fold(self.journal.events, running=False)
+        return self.home.fold(self.folder.name, self.journal.events, running=False)
 
     def _has(self, kind: type[AnyEvent]) -> bool:
         return any(isinstance(event, kind) for event in self.journal.events)

@@ -10,7 +10,7 @@ from study.tracking.openings import study_id
 from study.tracking.registry import RELOAD_SCRIPT, Registry
 from study.tracking.secrets import hidden, shown
 from study.tracking.store import Store, open_store
-from study.tracking.uri import check_store, resolve
+from study.tracking.uri import check_store, is_own_store, resolve
 
 __all__ = [
     "CURSOR_FILE",
@@ -20,6 +20,7 @@ __all__ = [
     "Store",
     "check_store",
     "hidden",
+    "is_own_store",
     "log_artifacts",
     "open_store",
     "read_cursor",

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import final
 
 from study.plan import AnyEvent, Journal, RunOpened, StudyStarted, now
+from study.plan.moved import report_page
 from study.tracking.artifacts import log_artifacts
 from study.tracking.cursor import events_held, save_cursor
 from study.tracking.ledger import Ledger
@@ -141,7 +142,7 @@ class Mirror:
         for write in merged(self._writes):
             self._write(runs, write)
             if write.report is not None and STUDY in runs.ids:
-                self._attach(runs.ids[STUDY], Path(write.report))
+                self._attach(runs.ids[STUDY], report_page(write.report, self._folder))
         self._writes.clear()
         self._save()
         if self._is_away:
@@ -163,7 +164,8 @@ class Mirror:
         """Return a ledger that knows the events which the store holds already."""
         events = self._journal.events
         # Without the parent it is not the store that the cursor was about.
-        held = events_held(self._folder, self._store.shown, self._study_id)
+        names = {self._store.name, self._store.shown}
+        held = events_held(self._folder, names, self._study_id)
         cursor = min(held, len(events)) if STUDY in runs.ids else 0
         self._announced = {one.run: one.run_id for one in events if isinstance(one, RunOpened)}
         ledger = Ledger()
@@ -193,7 +195,6 @@ class Mirror:
 
     def _attach(self, run_id: str, page: Path) -> None:
         """Copy the study file, the report and what lies beside it to the parent run."""
-        page = self._folder / page
         paths = [self._folder / STUDY_FILE, *sorted(page.parent.glob("*"))]
         try:
             log_artifacts(self._store, run_id, [path for path in paths if path.exists()])
@@ -222,7 +223,7 @@ class Mirror:
                 self._runs.write(write)
 
     def _save(self) -> None:
-        save_cursor(self._folder, self._store.shown, self._study_id, self._taken)
+        save_cursor(self._folder, self._store.name, self._study_id, self._taken)
         with self._changed:
             self._done = self._taken
             self._changed.notify_all()

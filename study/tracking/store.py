@@ -19,11 +19,14 @@ from pathlib import Path
 from typing import Any, final
 
 from study.errors import Problem, StoreError
+from study.tracking.location import ARTIFACTS, relocate
 from study.tracking.secrets import hidden, shown
 from study.tracking.uri import (
     OPTION,
+    OWN_FILE,
     check_store,
     head_revision,
+    is_own_store,
     resolve,
     revision,
     sqlite_file,
@@ -34,9 +37,13 @@ from study.tracking.uri import (
 class Store:
     """A tracking store and model registry that answered."""
 
-    def __init__(self, uri: str, path: str, client: Any, artifacts: Path | None) -> None:
+    def __init__(
+        self, uri: str, path: str, client: Any, artifacts: Path | None, name: str = ""
+    ) -> None:
         self.uri = uri
         """As MLflow takes it; may hold a password."""
+        self.name = name or shown(uri)
+        """What a cursor calls it: the storage folder's own has one name wherever it lies."""
         self.client = client
         """An ``MlflowClient``; knows nothing of the active run or URI of the process."""
         self._path = path
@@ -89,15 +96,16 @@ def open_store(tracking_uri: str | None, storage: Path) -> Store:
     uri = resolve(tracking_uri, storage)
     file = sqlite_file(uri)
     path = str(file) if file is not None and tracking_uri is None else OPTION
+    is_own = is_own_store(tracking_uri, storage)
     _prepare_environment()
     with _translated(path, uri):
         if file is not None:
-            _ready(file, uri)
+            _ready(file, uri, is_own=is_own)
         client = _client(uri)
         client.search_experiments(max_results=1)
     is_server = uri.startswith(("http", "databricks"))
-    artifacts = None if is_server else storage.absolute() / "artifacts"
-    return Store(uri, path, client, artifacts)
+    artifacts = None if is_server else storage.absolute() / ARTIFACTS
+    return Store(uri, path, client, artifacts, OWN_FILE if is_own else "")
 
 
 def _prepare_environment() -> None:
@@ -152,8 +160,8 @@ def _unusable(uri: str, error: Exception) -> str:
     return f"{shown(uri)} cannot be used: {first_line(error, uri)}"
 
 
-def _ready(file: Path, uri: str) -> None:
-    """Make or migrate an SQLite database; several processes may ask for it at once."""
+def _ready(file: Path, uri: str, *, is_own: bool) -> None:
+    """Make, migrate or relocate an SQLite database; several processes may ask at once."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.with_name(f"{file.name}.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -161,6 +169,8 @@ def _ready(file: Path, uri: str) -> None:
             _create(file)
         elif revision(file) != head_revision():
             _migrate(file, uri)
+        if is_own:
+            relocate(file)
 
 
 def _create(file: Path) -> None:

@@ -16,6 +16,8 @@ from study.errors import Problem
 from study.tracking.secrets import shown
 
 OPTION = "--tracking-uri"
+OWN_FILE = "mlflow.db"
+"""The storage folder's own store."""
 
 _DATABASES = {"postgresql", "mysql", "mssql"}
 _SERVERS = {"http", "https", "databricks"}
@@ -29,9 +31,14 @@ def resolve(tracking_uri: str | None, storage: Path) -> str:
     A relative SQLite path becomes absolute: workers and checks run in other folders.
     """
     if tracking_uri is None:
-        return _SQLITE + str(storage.absolute() / "mlflow.db")
+        return _SQLITE + str(storage.absolute() / OWN_FILE)
     file = sqlite_file(tracking_uri)
     return tracking_uri if file is None else _SQLITE + str(file.absolute())
+
+
+def is_own_store(tracking_uri: str | None, storage: Path) -> bool:
+    """Return whether a URI means the storage folder's own store, also if it is spelt out."""
+    return resolve(tracking_uri, storage) == resolve(None, storage)
 
 
 def sqlite_file(uri: str) -> Path | None:
