@@ -15,6 +15,7 @@ from study.pipeline.preflight import (
     require_same_study,
 )
 from study.pipeline.session import Session
+from study.pipeline.upkeep import keep_up
 from study.pipeline.watcher import Nobody, Watcher
 from study.plan import Journal, StudyResult, StudyStarted
 
@@ -54,17 +55,5 @@ def _work_on(checked: Checked, watcher: Watcher) -> StudyResult:
             require_same_study(journal.events[0], checked)
             known = home.fold(name, journal.events, running=False)
             if known.state == "FINISHED":
-                _catch_up(journal, checked.place)
-                return known
+                return keep_up(journal, checked, home)
         return Session(checked, home, journal).run(watcher)
-
-
-def _catch_up(journal: Journal, place: Place) -> None:
-    """Tell the tracking store what it missed if it was away when the study ended."""
-    from study.tracking import Mirror, open_store, read_cursor
-
-    folder = journal.file.parent
-    if read_cursor(folder).get("cursor", 0) < len(journal.events):
-        store = open_store(place.tracking_uri, Home(place.storage).storage)
-        with closing(Mirror(store, journal, folder)) as mirror:
-            mirror.flush(timeout_s=120)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, Literal, final
 
 import yaml
 
 from study import __version__
 from study.data import PreparedData, prepare
-from study.errors import CannotRunError, StudyError
+from study.errors import CannotRunError, MachineError, Problem, StudyError
 from study.pipeline.home import Home
 from study.pipeline.preflight import Checked
 from study.pipeline.rank import rank_finalists
 from study.pipeline.texts import sample_texts
+from study.pipeline.upkeep import STORE_PATIENCE_S, tell_missing
 from study.pipeline.watcher import Watcher
 from study.plan import (
     AnyEvent,
@@ -37,6 +39,8 @@ from study.plan import (
 if TYPE_CHECKING:
     from study.execution.cluster import Cluster
     from study.tracking import Mirror, Store
+
+_log = logging.getLogger(__name__)
 
 STUDY_FILE = "study.yaml"
 """The study with overrides and defaults put in, beside its journal."""
@@ -84,7 +88,8 @@ class Session:
                     self._register(store, mirror)
                 self._report()
                 self._end("FINISHED")
-                mirror.flush(timeout_s=120)
+                mirror.flush(STORE_PATIENCE_S)
+                tell_missing(store, mirror, self.spec.name)
         return self._result()
 
     @contextmanager
@@ -93,11 +98,13 @@ class Session:
         try:
             yield
         except BaseException as error:
-            with suppress(OSError, StudyError):
+            try:
                 self._report()
+            except Exception as other:  # noqa: BLE001 - must not replace the true error
+                _log.warning("no report could be written: %s", other)
             if self.journal.broken is not None:
                 raise self.journal.broken from None
-            if isinstance(error, CannotRunError):
+            if isinstance(error, CannotRunError | MachineError):
                 # A store or cluster that went away: the study can be gone on with.
                 raise StudyError(error.problems) from None
             if isinstance(error, StudyError):
@@ -179,10 +186,23 @@ class Session:
             return
         from study.promotion import register_winner
 
-        mirror.flush(timeout_s=120)
+        self._await(store, mirror)
         texts = sample_texts(self.dataset.splits["val"].inputs)
-        model = register_winner(store, self._result(), self.folder, texts)
+        model = register_winner(store, self.journal.events, self.folder, texts)
         self.journal.append(ModelRegistered(time=now(), **model.model_dump()))
+
+    def _await(self, store: Store, mirror: Mirror) -> None:
+        """Wait for the store as long as it takes more.
+
+        Raises:
+            MachineError: If it is away.
+        """
+        if not mirror.flush(STORE_PATIENCE_S):
+            rule = (
+                f"MLflow at {store.shown} is away, and the winner cannot be registered; "
+                f"`study resume {self.spec.name}` does it when it is back"
+            )
+            raise MachineError(Problem("--tracking-uri", rule))
 
     def _report(self) -> None:
         """Write the report; the mirror copies it to the study's run."""

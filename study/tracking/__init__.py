@@ -5,6 +5,7 @@ Importing this imports no MLflow; opening a store does.
 
 from study.tracking.artifacts import log_artifacts
 from study.tracking.cursor import CURSOR_FILE, read_cursor
+from study.tracking.ensure import ensure_run
 from study.tracking.mirror import Mirror
 from study.tracking.openings import study_id
 from study.tracking.registry import RELOAD_SCRIPT, Registry
@@ -19,6 +20,7 @@ __all__ = [
     "Registry",
     "Store",
     "check_store",
+    "ensure_run",
     "hidden",
     "is_own_store",
     "log_artifacts",

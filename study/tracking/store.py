@@ -63,9 +63,16 @@ class Store:
         found = self.client.get_experiment_by_name(name)
         if found is None:
             return self._create_experiment(name)
-        if found.lifecycle_stage == "deleted":
-            self.client.restore_experiment(found.experiment_id)
+        self.take_out_of_bin(found.experiment_id)
         return str(found.experiment_id)
+
+    def take_out_of_bin(self, experiment: str) -> bool:
+        """Restore an experiment with its runs if it was deleted; return whether it was."""
+        found = self.client.get_experiment(experiment)
+        was_deleted = bool(found.lifecycle_stage == "deleted")
+        if was_deleted:
+            self.client.restore_experiment(experiment)
+        return was_deleted
 
     def _create_experiment(self, name: str) -> str:
         from mlflow.exceptions import MlflowException

@@ -39,7 +39,7 @@ def journal_of(folder: Path, events: Sequence[AnyEvent]) -> Journal:
 def mirror_whole(store: Store, folder: Path, events: Sequence[AnyEvent]) -> None:
     journal = journal_of(folder, events)
     mirror = Mirror(store, journal, folder)
-    assert mirror.flush(timeout_s=10)
+    assert mirror.flush(10)
     assert mirror.pending == 0
     assert mirror.close()
     journal.close()
@@ -316,7 +316,7 @@ def test_a_run_that_was_made_although_the_answer_was_lost_is_not_made_again(
     assert mirror.flush()
     away(storage / "mlflow.db", is_away=True)
     journal.append(story[3])
-    assert not mirror.flush(timeout_s=0.2)
+    assert not mirror.flush(0.2)
     away(storage / "mlflow.db", is_away=False)
     first = story[0]
     assert isinstance(first, StudyStarted)
@@ -375,7 +375,7 @@ def test_what_a_store_missed_while_away_is_there_when_it_is_back(
     away(storage / "mlflow.db", is_away=True)
     for event in story[9:20]:
         journal.append(event)
-    assert not mirror.flush(timeout_s=0.8)
+    assert not mirror.flush(0.8)
     assert mirror.pending == 11
     away(storage / "mlflow.db", is_away=False)
     for event in story[20:]:
@@ -402,7 +402,7 @@ def test_a_store_that_stays_away_is_caught_up_with_by_the_next_session(
     away(storage / "mlflow.db", is_away=True)
     for event in story[5:]:
         journal.append(event)
-    assert not mirror.close(timeout_s=0.2)
+    assert not mirror.close(0.2)
     journal.close()
     away(storage / "mlflow.db", is_away=False)
     mirror_whole(store, folder, story)
