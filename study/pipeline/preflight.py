@@ -10,7 +10,9 @@ from typing import TypeVar, final
 
 from study.data import Dataset
 from study.errors import CannotRunError, ConfigError, Problem, StudyError
+from study.pipeline.disks import Disks, local_disks, storage_notes, store_problems
 from study.pipeline.home import Home
+from study.pipeline.space import disk_need, space_line, space_problems
 from study.plan import (
     AnyEvent,
     LanePlan,
@@ -59,21 +61,35 @@ class Checked:
     unchecked: tuple[str, ...]
     """What could not be looked at, a line each."""
 
+    disk: tuple[str, ...] = ()
+    """What the study will write, and what to know of the disk it writes to, a line each."""
+
 
 def preflight_file(
-    place: Place, file: Path, overrides: Sequence[str] = (), name: str | None = None
+    place: Place,
+    file: Path,
+    overrides: Sequence[str] = (),
+    name: str | None = None,
+    disks: Disks | None = None,
 ) -> Checked:
     """Check a study file against itself, its data, this machine and the stores.
 
     Nothing is started or written, and neither Ray nor MLflow is imported.
 
+    Args:
+        place: Where the study is kept, tracked and run.
+        file: The study file.
+        overrides: ``PATH=VALUE`` each.
+        name: Replaces the name in the file.
+        disks: The machine's; None to look.
+
     Raises:
         CannotRunError: With every problem found.
     """
-    return _preflight(place, lambda: load(file, overrides, name))
+    return _preflight(place, lambda: load(file, overrides, name), disks)
 
 
-def preflight_resume(place: Place, name: str) -> Checked:
+def preflight_resume(place: Place, name: str, disks: Disks | None = None) -> Checked:
     """Check that a study can be gone on with.
 
     Raises:
@@ -82,13 +98,14 @@ def preflight_resume(place: Place, name: str) -> Checked:
     home = Home(place.storage)
     home.find(name)
     started = _started(home.events(name))
-    checked = _preflight(place, lambda: parse(StudySpec, started.spec if started else {}))
+    checked = _preflight(place, lambda: parse(StudySpec, started.spec if started else {}), disks)
     if started is not None:
         require_same_study(started, checked)
     return checked
 
 
-def _preflight(place: Place, load_spec: Callable[[], StudySpec]) -> Checked:
+def _preflight(place: Place, load_spec: Callable[[], StudySpec], disks: Disks | None) -> Checked:
+    disks = disks or local_disks()
     home = Home(place.storage)
     problems: list[Problem] = list(home.problems())
     spec = _collect(problems, load_spec)
@@ -102,9 +119,15 @@ def _preflight(place: Place, load_spec: Callable[[], StudySpec]) -> Checked:
         if place.address in {None, "local"}:
             lanes = _collect(problems, lambda: local_lanes(spec))
     problems += check_store(place.tracking_uri, home.storage)
+    problems += store_problems(place.tracking_uri, home.storage, disks)
+    disk = list(storage_notes(home.storage, disks))
+    if spec is not None and dataset is not None:
+        need = disk_need(spec, dataset, lanes, home)
+        problems += space_problems(need, home, disks)
+        disk.append(space_line(need, home, disks))
     if problems or spec is None or dataset is None:
         raise CannotRunError(dict.fromkeys(problems))
-    return Checked(spec, dataset, place, lanes, tuple(_unchecked(place)))
+    return Checked(spec, dataset, place, lanes, tuple(_unchecked(place)), tuple(disk))
 
 
 def _started(events: Sequence[AnyEvent]) -> StudyStarted | None:

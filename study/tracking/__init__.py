@@ -11,7 +11,7 @@ from study.tracking.openings import study_id
 from study.tracking.registry import RELOAD_SCRIPT, Registry
 from study.tracking.secrets import hidden, shown
 from study.tracking.store import Store, open_store
-from study.tracking.uri import check_store, is_own_store, resolve
+from study.tracking.uri import check_store, is_own_store, resolve, sqlite_file
 
 __all__ = [
     "CURSOR_FILE",
@@ -28,5 +28,6 @@ __all__ = [
     "read_cursor",
     "resolve",
     "shown",
+    "sqlite_file",
     "study_id",
 ]
