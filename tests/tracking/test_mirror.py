@@ -434,6 +434,43 @@ def test_an_experiment_that_was_thrown_away_is_taken_out_of_the_bin(
     assert len(dump(storage / "mlflow.db")) == 9
 
 
+def test_errors_do_not_read_all_runs_again(
+    store: Store, storage: Path, folder: Path, story: list[AnyEvent]
+) -> None:
+    searches: list[str] = []
+    search = store.client.search_runs
+
+    def counted(experiments: list[str], words: str, **options: Any) -> Any:
+        searches.append(words)
+        return search(experiments, words, **options)
+
+    store.client.search_runs = counted
+    journal = journal_of(folder, story[:9])
+    mirror = Mirror(store, journal, folder)
+    assert mirror.flush()
+    of_all = len(searches)
+    away(storage / "mlflow.db", is_away=True)
+    for event in story[9:]:
+        journal.append(event)
+    assert not mirror.flush(1.5)
+    away(storage / "mlflow.db", is_away=False)
+    assert mirror.close()
+    journal.close()
+    # Only the run that was being made is looked for.
+    assert set(searches[of_all:]) == {f"{searches[0]} AND tags.`study.run` = 'trial/2'"}
+
+
+def test_a_cursor_that_cannot_be_written_stops_nothing(
+    store: Store, storage: Path, folder: Path, story: list[AnyEvent], dump: ReadRuns
+) -> None:
+    (folder / f"{CURSOR_FILE}.new").mkdir(parents=True)
+    journal = journal_of(folder, story)
+    mirror = Mirror(store, journal, folder)
+    assert not mirror.close(1.0)
+    journal.close()
+    assert len(dump(storage / "mlflow.db")) == 9
+
+
 @pytest.mark.slow
 def test_a_process_that_is_killed_again_and_again_ends_with_the_same_rows(
     store: Store,
