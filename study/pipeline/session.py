@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Literal, final
 import yaml
 
 from study import __version__
-from study.data import PreparedData, prepare
 from study.errors import CannotRunError, MachineError, Problem, StudyError
 from study.pipeline.home import Home
+from study.pipeline.leftovers import clear_leftovers
 from study.pipeline.preflight import Checked
 from study.pipeline.rank import rank_finalists
 from study.pipeline.texts import sample_texts
@@ -41,6 +41,7 @@ from study.plan.stored import given_settings, settings_file
 
 if TYPE_CHECKING:
     from study.execution.cluster import Cluster
+    from study.execution.prepare import PreparedFolders
     from study.tracking import Mirror, Store
 
 _log = logging.getLogger(__name__)
@@ -73,7 +74,8 @@ class Session:
         from study.execution.cluster import start
         from study.tracking import Mirror, open_store
 
-        data = self._prepare()
+        clear_leftovers(self.home.cache, self.folder)
+        prepared = self._prepare(watcher)
         store = open_store(self.place.tracking_uri, self.home.storage)
         with ExitStack() as ray:
             cluster, plan = None, None
@@ -85,10 +87,10 @@ class Session:
             with closing(Mirror(store, self.journal, self.folder)) as mirror:
                 with self._failing():
                     if cluster is not None and plan is not None:
-                        self._search(data, cluster, plan, watcher)
+                        self._search(prepared, cluster, plan, watcher)
                     # What follows can use the cores.
                     ray.close()
-                    self._rank(data)
+                    self._rank()
                     self._register(store, mirror)
                     self._report()
                     self._end("FINISHED")
@@ -123,10 +125,16 @@ class Session:
             # After Ctrl-C nobody wants to wait for a report.
             self._report()
 
-    def _prepare(self) -> PreparedData:
-        encoder = self.spec.trial.encoder
-        key = encoder.preprocess_key()
-        return PreparedData(prepare(self.dataset, encoder.preprocess(), key, self.home.cache))
+    def _prepare(self, watcher: Watcher) -> PreparedFolders:
+        """Prepare the data, unless trials may draw how: then each kind when it is first drawn."""
+        from study.execution.prepare import PreparedFolders
+
+        prepared = PreparedFolders(self.dataset, self.home.cache, watcher.notice)
+        is_searched = any(path.startswith("encoder.") for path in self.spec.space)
+        if not is_searched and not self._has(FinalistsRanked):
+            # What is wrong with it is found before anything is started.
+            prepared.folder_for(self.spec.trial.encoder)
+        return prepared
 
     def _open(self, watcher: Watcher, plan: LanePlan | None) -> None:
         from study.tracking import is_own_store, resolve, shown
@@ -177,7 +185,7 @@ class Session:
         return plan_lanes(self.spec.resources, cluster.cpus, cluster.gpus, trials, cluster.where)
 
     def _search(
-        self, data: PreparedData, cluster: Cluster, plan: LanePlan, watcher: Watcher
+        self, prepared: PreparedFolders, cluster: Cluster, plan: LanePlan, watcher: Watcher
     ) -> None:
         """Search, and train the finalists: one warm cluster for both."""
         from study.execution.assign import Places
@@ -186,15 +194,15 @@ class Session:
         from study.execution.sweep import Sweeper
         from study.execution.watch import watching
 
-        places = Places(self.folder, data.folder)
+        places = Places(self.folder, prepared.folder_for)
         Sweeper(self.journal, places)
         conductor = Conductor(self.spec, self.journal, places, lanes=plan.lanes)
         with watching(watcher.see_lanes):
             run_lanes(conductor, self.spec.resources, cluster, lanes=plan.lanes)
 
-    def _rank(self, data: PreparedData) -> None:
+    def _rank(self) -> None:
         if not self._has(FinalistsRanked):
-            self.journal.append(rank_finalists(self._result(), self.folder, data))
+            self.journal.append(rank_finalists(self._result(), self.folder, self.dataset))
 
     def _register(self, store: Store, mirror: Mirror) -> None:
         if self._has(ModelRegistered):
