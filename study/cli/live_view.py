@@ -217,7 +217,8 @@ def line_of(event: AnyEvent, record: Record) -> str | None:
     """Return an event as a plain line, or None if it is not worth one."""
     match event:
         case LanesPlanned():
-            return event.arithmetic
+            # That a node is waited for was said already.
+            return event.arithmetic if event.lanes else None
         case TrialStarted():
             values = ", ".join(f"{path}={_short(v)}" for path, v in event.params.items())
             return f"trial {event.number} started: {values}"

@@ -27,6 +27,8 @@ from pathlib import Path
 from typing import final
 
 from study.errors import Problem, ResourceError
+from study.plan import Node
+from study.plan.resources import THIS_MACHINE
 
 ENVIRONMENT = {
     "RAY_worker_niceness": "0",
@@ -51,15 +53,37 @@ LOGGERS = ("ray", "ray.tune", "ray.train", "ray.data")
 @final
 @dataclass(frozen=True)
 class Cluster:
-    """What there is to run on."""
+    """A Ray that is running, and this process connected to it."""
 
-    cpus: int
-    gpus: int
     where: str
     """For messages: ``this machine`` or the cluster's address."""
 
     scratch: Path
     """For files of Ray and Tune that nobody reads again."""
+
+    def nodes(self) -> tuple[Node, ...]:
+        """Return the nodes that are there now, with all that they have."""
+        import ray
+
+        has = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        return tuple(Node(int(one.get("CPU", 0)), int(one.get("GPU", 0))) for one in has)
+
+    def cpus_in_use(self) -> int:
+        """Return the CPUs that somebody uses now."""
+        import ray
+
+        there, free = ray.cluster_resources(), ray.available_resources()
+        return int(there.get("CPU", 0) - free.get("CPU", 0))
+
+    def ask(self, bundles: list[dict[str, float]]) -> None:
+        """Ask the autoscaler, if there is one, for nodes with room for ``bundles`` in all.
+
+        The request holds until the next one: end it with an empty list. It is the cluster's only
+        one, so studies on one cluster replace each other's.
+        """
+        from ray.autoscaler.sdk import request_resources
+
+        request_resources(bundles=bundles)
 
 
 @contextmanager
@@ -132,13 +156,7 @@ def _connect(address: str, scratch: Path, cpus: int | None) -> Cluster:
     if threading.current_thread() is threading.main_thread():
         # Ray's own handler aborts the process with a stack trace.
         signal.signal(signal.SIGTERM, before)
-    there = ray.cluster_resources()
-    return Cluster(
-        cpus=int(there.get("CPU", 0)),
-        gpus=int(there.get("GPU", 0)),
-        where="this machine" if local else f"the Ray cluster at {address}",
-        scratch=scratch,
-    )
+    return Cluster(THIS_MACHINE if local else f"the Ray cluster at {address}", scratch)
 
 
 def _require_answer(address: str) -> None:

@@ -14,6 +14,7 @@ from study.pipeline.home import Home
 from study.plan import (
     AnyEvent,
     LanePlan,
+    Node,
     Record,
     SessionStarted,
     StudySpec,
@@ -160,7 +161,8 @@ def local_lanes(spec: StudySpec) -> LanePlan:
     Raises:
         ResourceError: If it has room for none.
     """
-    return plan_lanes(spec.resources, local_cpus(), local_gpus(), spec.budget.trials)
+    nodes = (Node(local_cpus(), local_gpus()),)
+    return plan_lanes(spec.resources, nodes, spec.budget.trials)
 
 
 def local_cpus() -> int:

@@ -52,10 +52,10 @@ def run(journal: Journal, *sets: str) -> tuple[list[LaneStatus], dict[str, float
     )  # fmt: skip
     seen: list[LaneStatus] = []
     with start("local", folder / "ray.log", cpus=2) as cluster:
-        lanes = plan_lanes(spec.resources, cluster.cpus, cluster.gpus, spec.budget.trials).lanes
-        conductor = Conductor(spec, journal, Places(folder, data), lanes=lanes)
+        plan = plan_lanes(spec.resources, cluster.nodes(), spec.budget.trials)
+        conductor = Conductor(spec, journal, Places(folder, data), lanes=plan.lanes)
         with watching(seen.extend):
-            run_lanes(conductor, spec.resources, cluster, lanes=lanes)
+            run_lanes(conductor, plan.shape, cluster, lambda: plan.lanes)
         left = _freed()
     # Ray drops its processes without waiting for them: what Python says of that is said here.
     gc.collect()
@@ -86,13 +86,6 @@ def test_pruned_trials_leak_no_placement_group_and_idle_lanes_are_kept(
     assert len(states(journal.events)) == 6
     assert any(status.run for status in seen), "nobody saw a lane at work"
     assert len({status.lane for status in seen}) == 2, "a lane was started anew"
-
-
-def test_an_isolated_study_starts_its_workers_anew(journal: Journal) -> None:
-    _, left = run(journal, "resources.isolated=true", "budget.trials=2", "finalists.seeds=1")
-    assert left == {"CPU": 2.0, "groups": 0}
-    assert len(states(journal.events)) == 2
-    assert "FAIL" not in states(journal.events)
 
 
 @pytest.mark.timeout(400)

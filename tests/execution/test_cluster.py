@@ -11,6 +11,7 @@ import pytest
 
 from study.errors import ResourceError
 from study.execution.cluster import ENVIRONMENT, start
+from study.plan import Node
 
 
 def test_workers_are_not_niced_and_slow_starts_are_waited_for() -> None:
@@ -39,7 +40,8 @@ def test_a_local_ray_has_a_token_leaves_our_signals_alone_and_nothing_behind(
     monkeypatch.setenv("HOME", "/proc/self")
     before = signal.getsignal(signal.SIGTERM)
     with start("local", tmp_path / "ray.log", cpus=1) as cluster:
-        assert (cluster.cpus, cluster.gpus) == (1, 0)
+        assert cluster.nodes() == (Node(1, 0),)
+        assert cluster.cpus_in_use() == 0
         assert len(os.environ["RAY_AUTH_TOKEN"]) == 64
         assert signal.getsignal(signal.SIGTERM) is before
         assert ray.get(ray.remote(lambda: 3).remote()) == 3
