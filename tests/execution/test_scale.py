@@ -1,7 +1,6 @@
 """Lanes follow the nodes: waited for, counted again, and the cluster asked to grow."""
 
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,8 +49,8 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def seen() -> Iterator[Seen]:
-    yield Seen()
+def seen() -> Seen:
+    return Seen()
 
 
 def spec_of(**resources: Any) -> StudySpec:
