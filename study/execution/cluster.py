@@ -18,6 +18,7 @@ import secrets
 import shutil
 import signal
 import socket
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -46,6 +47,8 @@ ENVIRONMENT = {
     "RAY_AIR_NEW_OUTPUT": "0",
 }
 """Set unless the user set them; ``ray start`` on every node of a cluster needs the first."""
+
+_log = logging.getLogger(__name__)
 
 LOGGERS = ("ray", "ray.tune", "ray.train", "ray.data")
 
@@ -96,10 +99,9 @@ def start(address: str, log: Path, cpus: int | None = None) -> Iterator[Cluster]
         cpus: Cores a local Ray may use; None for all this process may.
 
     Raises:
-        ResourceError: If there is no Ray at the address.
+        ResourceError: If there is no Ray at the address, or this process has one already.
     """
-    for name, value in ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
+    _prepare_environment()
     _provide_token(address)
     scratch = _make_scratch(address, log)
     handler = logging.FileHandler(log)
@@ -110,6 +112,36 @@ def start(address: str, log: Path, cpus: int | None = None) -> Iterator[Cluster]
         _shutdown()
         handler.close()
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _prepare_environment() -> None:
+    """Set what Ray must find when it starts; in a notebook it may have started before.
+
+    Raises:
+        ResourceError: If this process is connected to a Ray already.
+    """
+    if "ray" in sys.modules:
+        _require_no_ray()
+        late = [name for name in ENVIRONMENT if name not in os.environ]
+        if late:
+            _log.warning(
+                "ray was imported before the study could set %s: what Ray reads when it is "
+                "imported does not apply; import ray later, or set them yourself",
+                ", ".join(late),
+            )
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+
+
+def _require_no_ray() -> None:
+    import ray
+
+    if ray.is_initialized():
+        rule = (
+            "a Ray is running in this process already, without the settings that a study "
+            "needs: call ray.shutdown() first"
+        )
+        raise ResourceError(Problem("--address", rule))
 
 
 def _provide_token(address: str) -> None:
@@ -176,8 +208,6 @@ def _require_answer(address: str) -> None:
 
 
 def _shutdown() -> None:
-    import sys
-
     if "ray" in sys.modules:
         sys.modules["ray"].shutdown()
 

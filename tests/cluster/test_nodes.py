@@ -17,7 +17,7 @@ from study.plan import AnyEvent, LanesPlanned, RungReached, TrialEnded, TrialSta
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 WORDS = {
-    "trial__epochs": "60", "stop__rule": "never", "stop__rungs": "[1]", "budget__trials": "4",
+    "trial__epochs": "40", "stop__rule": "never", "stop__rungs": "[1]", "budget__trials": "4",
     "finalists__seeds": "1", "dataset__train_fraction": "1.0",
 }  # fmt: skip
 
@@ -82,7 +82,7 @@ def test_nodes_are_waited_for_used_and_done_without(studies: Studies, cluster: A
     assert process.returncode == 0, studies.log()
     shown = studies.show()
     assert [trial["state"] for trial in shown["trials"]] == ["COMPLETE"] * 4
-    assert all([r["epoch"] for r in trial["rungs"]] == [1, 60] for trial in shown["trials"])
+    assert all([r["epoch"] for r in trial["rungs"]] == [1, 40] for trial in shown["trials"])
     assert all(seed["state"] == "COMPLETE" for o in shown["finalists"] for seed in o["seeds"])
 
 
