@@ -42,29 +42,23 @@ class Scale:
     """How many lanes a study has on a cluster, at any moment; :meth:`close` it at the end."""
 
     def __init__(
-        self,
-        cluster: Nodes,
-        spec: StudySpec,
-        *,
-        planned: Callable[[LanePlan], None],
-        notice: Callable[[str], None],
+        self, cluster: Nodes, spec: StudySpec, planned: Callable[[LanePlan], None]
     ) -> None:
         """Take the cluster to plan for.
 
         Args:
             cluster: Where the lanes are to run.
             spec: The study.
-            planned: Is given every plan that differs from the one before.
-            notice: Is given a line when a node is waited for.
+            planned: Is given every plan that differs from the one before: of 0 lanes, with what
+                is waited for, while no lane fits.
         """
         self._cluster = cluster
         self._resources = spec.resources
         self._trials = spec.budget.trials
         self._planned = planned
-        self._notice = notice
         self._lanes = 0
+        self._awaited = ""
         self._is_fixed = False
-        self._said = ""
         self._read_at = self._fitted_at = time.monotonic()
 
     def begin(self, known: LanePlan | None) -> LanePlan:
@@ -121,7 +115,6 @@ class Scale:
         plan = self._plan(nodes)
         if plan is None:
             self._wait_for(shape, nodes)
-            self._take(LanePlan(0, shape, self._said))
             return
         most = self._resources.lanes
         wanted = left if most == "auto" else min(left, most)
@@ -134,7 +127,7 @@ class Scale:
             plan = plan_lanes(self._resources, nodes, self._trials, where, may_grow=True)
         except ResourceError:
             return None
-        self._fitted_at, self._said = time.monotonic(), ""
+        self._fitted_at, self._awaited = time.monotonic(), ""
         return plan
 
     def _take(self, plan: LanePlan) -> None:
@@ -150,10 +143,10 @@ class Scale:
             raise MachineError(Problem("resources.wait_minutes", rule))
         self._cluster.ask(shape.bundles)
         asked = f"asked the autoscaler for {_shown(shape)}"
-        line = f"waiting for a node: a lane takes {shape}, {has}; {asked}"
-        if line != self._said:
-            self._said = line
-            self._notice(line)
+        awaited = f"waiting for a node: a lane takes {shape}, {has}; {asked}"
+        if awaited != self._awaited:
+            self._lanes, self._awaited = 0, awaited
+            self._planned(LanePlan(0, shape, awaited))
 
     def _patience_s(self) -> float:
         waited = time.monotonic() - self._fitted_at

@@ -182,7 +182,7 @@ class Session:
 
         places = Places(self.folder, data.folder)
         Sweeper(self.journal, places)
-        scale = Scale(cluster, self.spec, planned=self._planned, notice=watcher.notice)
+        scale = Scale(cluster, self.spec, self._planned)
         with closing(scale), watching(watcher.see_lanes):
             plan = scale.begin(self.lanes)
             conductor = Conductor(self.spec, self.journal, places, lanes=plan.lanes)

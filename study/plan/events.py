@@ -80,6 +80,7 @@ class LanesPlanned(Event):
 
     event: Literal["lanes_planned"] = "lanes_planned"
     lanes: int
+    """0 while a node of the cluster is waited for."""
     workers: int
     gpus_per_worker: int = 0
     """What ``auto`` came to."""
