@@ -13,11 +13,12 @@ import yaml
 
 from study import __version__
 from study.data import PreparedData, prepare
-from study.errors import CannotRunError, MachineError, StudyError
+from study.errors import CannotRunError, MachineError, Problem, StudyError
 from study.pipeline.home import Home
 from study.pipeline.preflight import Checked
 from study.pipeline.rank import rank_finalists
 from study.pipeline.texts import sample_texts
+from study.pipeline.upkeep import STORE_PATIENCE_S, tell_missing
 from study.pipeline.watcher import Watcher
 from study.plan import (
     AnyEvent,
@@ -33,7 +34,6 @@ from study.plan import (
     StudyResult,
     StudyStarted,
     digest_of,
-    fold,
     now,
 )
 from study.plan.stored import given_settings, settings_file
@@ -90,7 +90,8 @@ class Session:
                     self._register(store, mirror)
                     self._report()
                     self._end("FINISHED")
-                mirror.flush(timeout_s=120)
+                mirror.flush(STORE_PATIENCE_S)
+                tell_missing(store, mirror, self.spec.name)
         return self._result()
 
     @contextmanager
@@ -126,7 +127,7 @@ class Session:
         return PreparedData(prepare(self.dataset, encoder.preprocess(), key, self.home.cache))
 
     def _open(self, watcher: Watcher) -> None:
-        from study.tracking.uri import resolve, shown
+        from study.tracking import is_own_store, resolve, shown
 
         if not self.journal.events:
             self._begin()
@@ -135,7 +136,7 @@ class Session:
             SessionStarted(
                 time=now(),
                 tracking_uri=shown(uri),
-                tracking_given=self.place.tracking_uri is not None,
+                tracking_given=not is_own_store(self.place.tracking_uri, self.home.storage),
                 tracking_secret=shown(uri) != uri,
                 address=self.place.address or "local",
             )
@@ -197,10 +198,23 @@ class Session:
             return
         from study.promotion import register_winner
 
-        mirror.flush(timeout_s=120)
+        self._await(store, mirror)
         texts = sample_texts(self.dataset.splits["val"].inputs)
-        model = register_winner(store, self._result(), self.folder, texts)
+        model = register_winner(store, self.journal.events, self.folder, texts)
         self.journal.append(ModelRegistered(time=now(), **model.model_dump()))
+
+    def _await(self, store: Store, mirror: Mirror) -> None:
+        """Wait for the store as long as it takes more.
+
+        Raises:
+            MachineError: If it is away.
+        """
+        if not mirror.flush(STORE_PATIENCE_S):
+            rule = (
+                f"MLflow at {store.shown} is away, and the winner cannot be registered; "
+                f"`study resume {self.spec.name}` does it when it is back"
+            )
+            raise MachineError(Problem("--tracking-uri", rule))
 
     def _report(self) -> None:
         """Write the report, if there is anything to report; the mirror copies it to the run.
@@ -218,13 +232,14 @@ class Session:
             told = f"{type(error).__name__}: {error}"
             _log.warning("no report: %s; `study report %s` writes it", told, self.spec.name)
             return
-        self.journal.append(ReportWritten(time=now(), path=str(page)))
+        path = str(page.relative_to(self.folder))
+        self.journal.append(ReportWritten(time=now(), path=path))
 
     def _end(self, state: Literal["FINISHED", "FAILED"], reason: str = "") -> None:
         self.journal.append(StudyEnded(time=now(), state=state, reason=reason))
 
     def _result(self) -> StudyResult:
-        return fold(self.journal.events, running=False)
+        return self.home.fold(self.folder.name, self.journal.events, running=False)
 
     def _has(self, kind: type[AnyEvent]) -> bool:
         return any(isinstance(event, kind) for event in self.journal.events)

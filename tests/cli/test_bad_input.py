@@ -131,7 +131,9 @@ def test_check_prints_the_plan_and_its_arithmetic(study: Study, tmp_path: Path) 
     code, out, _ = study("check", QUICKSTART)
     cores = len(os.sched_getaffinity(0))
     assert code == 0
-    assert out.splitlines()[2:] == [
+    *lines, disk = out.splitlines()[2:]
+    assert disk.startswith("disk: about ")
+    assert lines == [
         "space: loss.name, loss.temperature, loss.alpha, loss.regulariser, batch_size, "
         "optimizer.learning_rate",
         "objective: val/f1_macro",

@@ -25,7 +25,8 @@ def test_a_new_store_is_whole_and_nothing_is_left_beside_it(
     store = open_store(None, storage)
     assert store.uri == f"sqlite:///{storage}/mlflow.db"
     assert revision(storage / "mlflow.db") == head_revision()
-    assert sorted(path.name for path in storage.iterdir()) == ["mlflow.db", "mlflow.db.lock"]
+    names = ["mlflow.db", "mlflow.db.location", "mlflow.db.lock"]
+    assert sorted(path.name for path in storage.iterdir()) == names
     assert capfd.readouterr() == ("", "")
 
 

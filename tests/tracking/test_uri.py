@@ -13,7 +13,7 @@ import pytest
 
 from study.errors import Problem
 from study.tracking import check_store
-from study.tracking.uri import head_revision, resolve, revision, shown
+from study.tracking.uri import head_revision, resolve, revision
 
 
 def test_the_storage_folder_has_its_own_store(
@@ -28,11 +28,6 @@ def test_a_relative_database_becomes_absolute(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert resolve("sqlite:///my.db", Path("studies")) == f"sqlite:///{tmp_path}/my.db"
-
-
-def test_a_password_is_not_shown() -> None:
-    assert shown("https://me:secret@host:5000/x") == "https://host:5000/x"
-    assert shown("sqlite:////data/x@y.db") == "sqlite:////data/x@y.db"
 
 
 @pytest.mark.parametrize(
