@@ -19,11 +19,12 @@ from ray import tune
 from ray.tune import PlacementGroupFactory
 
 from study.errors import StudyError
+from study.execution.entry import WorkerSpec, enter
+from study.execution.group_failure import GroupFailure, shortened
 from study.execution.job import Assignment, Job, Report
 from study.execution.mailbox import Mailbox, Verdict
 from study.execution.names import MAILBOX_PREFIX, PAYLOAD
 from study.execution.train import TrainRun
-from study.execution.worker import work
 
 
 @final
@@ -36,8 +37,10 @@ class LaneSpec:
     gpus_per_worker: int
     folder: str
     """For Ray Train's own files."""
+    logs: str = ""
+    """Folder of the workers' logs; the same path on every node. Empty: they keep none."""
     stall_s: float = 1800.0
-    """Workers that give no sign of life for so long have failed their job."""
+    """Time limit of a training step, and of the silence of a worker; see beat.py."""
 
     @property
     def worker_resources(self) -> dict[str, float]:
@@ -60,13 +63,20 @@ class Lane(tune.Trainable):  # type: ignore[misc]
         name = f"{MAILBOX_PREFIX}{self.trial_id}-{ray.get_runtime_context().get_actor_id()}"
         actor = ray.remote(num_cpus=0, max_concurrency=1000)(Mailbox)
         self._mailbox = actor.options(name=name).remote(spec.workers, spec.stall_s)
+        told = WorkerSpec(threads=spec.cpus_per_worker, logs=spec.logs, lane=self.trial_id)
         self._run = TrainRun(
-            functools.partial(work, self._mailbox, spec.cpus_per_worker),
+            functools.partial(enter, self._mailbox, told),
             workers=spec.workers,
             resources=spec.worker_resources,
             folder=spec.folder,
+            on_failure=self._tell_failure,
         )
         self.reset_config(config)
+
+    def _tell_failure(self, failure: GroupFailure) -> bool:
+        """Tell the mailbox, from Train's thread, why a group ended."""
+        goes_on: bool = ray.get(self._mailbox.group_failed.remote(failure))
+        return goes_on
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Take the next trial; its workers build it with the first job."""
@@ -91,15 +101,25 @@ class Lane(tune.Trainable):  # type: ignore[misc]
         if not verdict.ok:
             if not verdict.healthy:
                 ray.get(self._mailbox.kill_group.remote())
-            return Report(self._assignment.run, self._done, {}, failed=str(verdict.value))
+            return Report(
+                self._assignment.run,
+                self._done,
+                {},
+                failed=str(verdict.value),
+                is_machine_fault=verdict.is_machine_fault,
+            )
         self._done, self._fresh = until, False
         return Report(self._assignment.run, until, **verdict.value)
 
     def _call(self, job: Job) -> Verdict:
         answer = self._mailbox.call.remote(job)
+        is_over = False
         while not ray.wait([answer], timeout=1.0)[0]:
-            if not self._run.alive:
-                raise RuntimeError(f"the worker group ended: {self._run.ended}")
+            if is_over:
+                text = f"the worker group ended: {shortened(str(self._run.ended))}"
+                return Verdict(ok=False, value=text, is_machine_fault=True)
+            # Once more round: the mailbox may just be about to say why.
+            is_over = not self._run.alive
         verdict: Verdict = ray.get(answer)
         return verdict
 

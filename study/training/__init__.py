@@ -12,14 +12,18 @@ from study.training.finish import (
     read_outcome,
     read_scores,
 )
+from study.training.progress import Phase, Progress
 from study.training.trial import Trial, run_trial
-from study.training.world import Alone, Workers, World
+from study.training.world import OTHER_FAILED, Alone, Workers, World
 
 __all__ = [
+    "OTHER_FAILED",
     "OUTCOME_FILE",
     "SCORES_FILE",
     "Alone",
     "Outcome",
+    "Phase",
+    "Progress",
     "Trial",
     "Workers",
     "World",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, final
 
@@ -21,12 +21,10 @@ from study.training.evaluate import evaluate_rung
 from study.training.finish import Finished, Outcome, finish
 from study.training.network import build_network
 from study.training.optimizer import build_optimizer, learning_rate
+from study.training.progress import Progress, Unwatched
 from study.training.seeding import seeded
 from study.training.step import BatchLoss, distributed, learnt_temperature, repelled_by
 from study.training.world import Alone, World, on_all, on_first, share_of
-
-Progress = Callable[[int, int], None]
-"""Is told, after every step, the steps done and those of the whole trial."""
 
 
 @final
@@ -40,6 +38,8 @@ class Trial:
         world: World | None = None,
         *,
         metric: str = "f1_macro",
+        digest: str | None = None,
+        progress: Progress | None = None,
     ) -> None:
         """Build the network and open the training split.
 
@@ -48,6 +48,9 @@ class Trial:
             data: Prepared by the spec's encoder.
             world: The workers; None: this process alone, on the CPU.
             metric: Name of the metric that tunes thresholds: the objective's.
+            digest: Names the trial in checkpoints and outcomes; None: the spec's own digest.
+                Given where it was stored: a later version may digest the same spec otherwise.
+            progress: Is told of phases and steps.
 
         Raises:
             DataError: If the training split is missing or damaged.
@@ -56,7 +59,9 @@ class Trial:
         self.spec = spec
         self.epoch = 0
         """Epochs that are done."""
+        self.digest = digest or digest_of(spec)
         self._data, self._metric = data, metric
+        self._progress = Unwatched() if progress is None else progress
         self._world = Alone() if world is None else world
         self._train = data.split("train")
         self._num_batches = num_batches(len(self._train), spec.batch_size, self._world)
@@ -70,12 +75,11 @@ class Trial:
         self._distributed = distributed(self._module, self._world)
         self._optimizer = build_optimizer(spec.optimizer, self._module)
 
-    def advance(self, until_epoch: int, progress: Progress | None = None) -> dict[str, float]:
+    def advance(self, until_epoch: int) -> dict[str, float]:
         """Train to the end of an epoch and return what was measured there.
 
         Args:
             until_epoch: Epochs to have done: more than now, at most ``spec.epochs``.
-            progress: Called after every step.
 
         Returns:
             ``val/METRIC`` for all metrics, ``val/threshold``, for classifiers
@@ -93,13 +97,12 @@ class Trial:
                 f"until_epoch must be in [{self.epoch + 1}, {self.spec.epochs}], not {until_epoch}"
             )
         num_epochs, start_s, loss = until_epoch - self.epoch, time.perf_counter(), math.nan
+        self._progress.phase("training")
         while self.epoch < until_epoch:
-            loss = self._train_epoch(progress)
+            loss = self._train_epoch()
         seconds = time.perf_counter() - start_s
         samples = num_epochs * self._num_batches * self.spec.batch_size
-        found = evaluate_rung(
-            self._module.network, self._train, self._data.split("val"), self._world, self._metric
-        )
+        found = self._evaluate()
         found |= {"train/loss": loss, "perf/samples_per_s": samples / seconds}
         temperature = learnt_temperature(self._module.loss)
         if temperature is not None:
@@ -109,6 +112,11 @@ class Trial:
         # Workers' clocks differ.
         return self._world.broadcast(found)
 
+    def _evaluate(self) -> dict[str, float]:
+        val = on_all(self._world, lambda: self._data.split("val"))
+        network = self._module.network
+        return evaluate_rung(network, self._train, val, self._world, self._metric, self._progress)
+
     def save(self, folder: Path, metrics: Mapping[str, float]) -> None:
         """Write a checkpoint to ``folder``, whole or not at all; rank 0 does.
 
@@ -117,12 +125,13 @@ class Trial:
             metrics: What :meth:`advance` returned.
         """
         facts = checkpoint.Facts(
-            trial_digest=digest_of(self.spec),
+            trial_digest=self.digest,
             dataset_digest=self._data.dataset_digest,
             epoch=self.epoch,
             metrics=dict(metrics),
             trial=self.spec.model_dump(mode="json"),
         )
+        self._progress.phase("checkpointing")
         tensors = checkpoint.tensors_of(self._module, self._optimizer)
         on_first(self._world, lambda: checkpoint.write(folder, tensors, facts))
 
@@ -133,6 +142,7 @@ class Trial:
             TrialError: If it is missing, damaged, or of another trial or dataset.
             StoreError: If a newer version of this package wrote it.
         """
+        self._progress.phase("building")
         facts = on_all(self._world, lambda: self._load(folder))
         self.epoch = facts.epoch
         return facts.metrics
@@ -149,10 +159,11 @@ class Trial:
             DataError: If the test split is missing or damaged.
             TrialError: If the features are not finite.
         """
-        model = Finished(self.spec, self._module.network, self._data, self._metric)
+        self._progress.phase("finishing")
+        model = Finished(self.spec, self.digest, self._module.network, self._data, self._metric)
         return finish(model, folder, provenance, self._world)
 
-    def _train_epoch(self, progress: Progress | None) -> float:
+    def _train_epoch(self) -> float:
         """Train one epoch and return its mean loss, the same on every worker."""
         world, spec = self._world, self.spec
         total = torch.zeros((), dtype=torch.float64, device=world.device)
@@ -163,8 +174,7 @@ class Trial:
             for step, rows_N in enumerate(order, start=first):
                 rate = learning_rate(spec.schedule, spec.optimizer.learning_rate, step, steps)
                 total += self._step(rows_N, rate)
-                if progress is not None:
-                    progress(step + 1, steps)
+                self._progress.step(step + 1, steps)
         self.epoch += 1
         loss = world.mean(total.item() / self._num_batches)
         if not math.isfinite(loss):
@@ -189,7 +199,7 @@ class Trial:
 
     def _load(self, folder: Path) -> checkpoint.Facts:
         tensors, facts = checkpoint.read(folder)
-        wanted = (digest_of(self.spec), self._data.dataset_digest)
+        wanted = (self.digest, self._data.dataset_digest)
         if (facts.trial_digest, facts.dataset_digest) != wanted:
             rule = f"must be a checkpoint of trial {wanted[0]} on this dataset"
             raise TrialError(Problem(str(folder), f"{rule}, not of {facts.trial_digest}"))

@@ -3,6 +3,7 @@
 import itertools
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
@@ -19,12 +20,28 @@ from study.models import ENCODERS, BowSpec
 from study.plan import TrialSpec, searchable_paths
 from study.plan.paths import PLUGINS, SECTIONS
 from study.spec import Spec, WordCounts
-from study.training import Alone, Trial, run_trial
+from study.training import Alone, Phase, Trial, run_trial
 from study.training.evaluate import evaluate_rung
 from study.training.network import build_network
 from study.training.step import learnt_temperature
 
 MakeSpec = Callable[..., TrialSpec]
+
+
+@dataclass
+class Listener:
+    """Progress that remembers all that it was told."""
+
+    on_step: Callable[[], object] = lambda: None
+    phases: list[Phase] = field(default_factory=list)
+    steps: list[tuple[int, int]] = field(default_factory=list)
+
+    def phase(self, name: Phase) -> None:
+        self.phases.append(name)
+
+    def step(self, step: int, steps: int) -> None:
+        self.steps.append((step, steps))
+        self.on_step()
 
 
 def state_of(trial: Trial, folder: Path) -> dict[str, Tensor]:
@@ -139,7 +156,8 @@ def test_every_epoch_has_batches_of_its_own(make_spec: MakeSpec, data: PreparedD
 
 def test_every_epoch_has_dropout_of_its_own(make_spec: MakeSpec, data: PreparedData) -> None:
     seeds: list[int] = []
-    Trial(make_spec(), data).advance(3, lambda step, steps: seeds.append(torch.initial_seed()))
+    listener = Listener(on_step=lambda: seeds.append(torch.initial_seed()))
+    Trial(make_spec(), data, progress=listener).advance(3)
     assert len(set(seeds)) == 3
 
 
@@ -165,13 +183,20 @@ def test_the_generator_of_the_caller_is_left_alone(
     assert torch.rand(1).equal(expected)
 
 
-def test_progress_is_told_after_every_step(make_spec: MakeSpec, data: PreparedData) -> None:
-    told: list[tuple[int, int]] = []
-    trial = Trial(make_spec(), data)
-    trial.advance(1, lambda step, steps: told.append((step, steps)))
-    assert told == [(step, 15) for step in range(1, 6)]
-    trial.advance(3, lambda step, steps: told.append((step, steps)))
-    assert told[5:] == [(step, 15) for step in range(6, 16)]
+def test_every_step_and_every_phase_is_told(
+    make_spec: MakeSpec, data: PreparedData, tmp_path: Path
+) -> None:
+    listener = Listener()
+    trial = Trial(make_spec(), data, progress=listener)
+    trial.advance(1)
+    assert listener.steps == [(step, 15) for step in range(1, 6)]
+    trial.save(tmp_path / "rung", trial.advance(3))
+    assert listener.steps[5:] == [(step, 15) for step in range(6, 16)]
+    trial.load(tmp_path / "rung")
+    trial.finish(tmp_path / "final", {})
+    rung = ["training", "evaluating", "probing"]
+    expected = [*rung, *rung, "checkpointing", "building", "finishing"]
+    assert listener.phases == expected
 
 
 @pytest.mark.parametrize("epoch", [0, 1, 4])
