@@ -62,6 +62,10 @@ class LiveView:
         """Take what the lanes are doing; each is shown as its text."""
         self._lanes = tuple(map(str, lanes))
 
+    def notice(self, line: str) -> None:
+        """Print one line, above the live table if there is one."""
+        self.console.print(line, highlight=False, soft_wrap=True)
+
     def __enter__(self) -> LiveView:
         return self
 
@@ -153,7 +157,7 @@ def trial_table(result: StudyResult) -> Table:
     ended = [trial for trial in result.trials if trial.state.ended]
     shown = ended[-max(ROWS - len(running), 0) :] + running
     best = _best(result)
-    asked = len(ended) if result.finalists else result.spec["budget"]["trials"]
+    asked = len(ended) if result.finalists else result.study.budget.trials
     table = Table(title=f"{result.name}: {len(ended)} of {asked} trials ended")
     for name in ("trial", "loss", "temperature", "batch size", "epoch", result.objective, "state"):
         table.add_column(name, justify="left" if name in {"loss", "state"} else "right")
@@ -189,7 +193,7 @@ def finalist_line(result: StudyResult) -> Text:
     lines = []
     for one in result.finalists:
         seeds = ", ".join("..." if s.val is None else f"{s.val:.4f}" for s in one.seeds)
-        lines.append(f"finalist {one.place + 1}: {one.loss} (trial {one.trial}): {seeds}")
+        lines.append(f"finalist of trial {one.trial}, {one.loss}: {seeds}")
     return Text("\n".join(lines))
 
 

@@ -26,7 +26,7 @@ def progress_of(result: StudyResult, lanes: int) -> Progress:
         result: What is known of it now.
         lanes: Trials at a time.
     """
-    trials = int(result.spec["budget"]["trials"])
+    trials = result.study.budget.trials
     ended = [trial for trial in result.trials if trial.state.ended]
     runs = _finalist_runs(result)
     finished = sum(seed.state.ended for one in result.finalists for seed in one.seeds)
@@ -36,7 +36,7 @@ def progress_of(result: StudyResult, lanes: int) -> Progress:
     if pace is None or not ended:
         return Progress(len(ended) + finished, total, None)
     a_trial = statistics.fmean(trial.seconds for trial in ended)
-    a_finalist = pace * int(result.spec["trial"]["epochs"])
+    a_finalist = pace * result.study.trial.epochs
     left = to_search * a_trial + (runs - finished) * a_finalist
     return Progress(len(ended) + finished, total, left / max(lanes, 1))
 
@@ -44,8 +44,8 @@ def progress_of(result: StudyResult, lanes: int) -> Progress:
 def _finalist_runs(result: StudyResult) -> int:
     if result.finalists:
         return sum(len(one.seeds) for one in result.finalists)
-    finalists = result.spec["finalists"]
-    return (int(finalists["top"]) + 1) * int(finalists["seeds"])
+    finalists = result.study.finalists
+    return (finalists.top + 1) * finalists.seeds
 
 
 def _seconds_per_epoch(result: StudyResult) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +11,10 @@ from rich.table import Table
 
 from study.cli.progress import clock
 from study.plan import FinalistResult, IntervalValue, StudyResult
+from study.spec import TrialState
+
+SHOWN = 8
+"""Runs that are named of those that failed alike."""
 
 
 def print_result(result: StudyResult) -> None:
@@ -18,6 +22,8 @@ def print_result(result: StudyResult) -> None:
     console = Console(highlight=False, markup=False)
     console.print(f"study {result.name}: {result.state}{_reason(result)}", soft_wrap=True)
     console.print(_counts(result), soft_wrap=True)
+    for line in failures(result):
+        console.print(line, soft_wrap=True)
     if result.finalists:
         console.print(_leaderboard(result))
     if result.winner is not None:
@@ -40,8 +46,8 @@ def print_list(results: Sequence[StudyResult], storage: Path) -> None:
         table.add_row(
             result.name,
             result.state,
-            str(result.spec["dataset"]["name"]),
-            f"{sum(t.state.ended for t in result.trials)} of {result.spec['budget']['trials']}",
+            result.dataset,
+            f"{sum(t.state.ended for t in result.trials)} of {result.study.budget.trials}",
             winner.loss if winner else "",
             f"{result.objective} {winner.val.mean:.4f}" if winner and winner.val else "",
             f"{model.name} {model.version}" if model else "",
@@ -57,6 +63,29 @@ def _counts(result: StudyResult) -> str:
     counts = Counter(trial.state.lower() for trial in result.trials)
     states = ", ".join(f"{number} {state}" for state, number in sorted(counts.items()))
     return f"{len(result.trials)} trials: {states or 'none yet'}"
+
+
+def failures(result: StudyResult) -> list[str]:
+    """Return why runs failed: one line per reason, with the runs that it holds for."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for trial in result.trials:
+        if trial.reason and trial.state in {TrialState.FAIL, TrialState.INFEASIBLE}:
+            groups[_first_line(trial.reason)].append(f"trial {trial.number}")
+    for one in result.finalists:
+        for seed in one.seeds:
+            if seed.reason and seed.state is TrialState.FAIL:
+                run = f"finalist of trial {one.trial}, seed {seed.seed}"
+                groups[_first_line(seed.reason)].append(run)
+    return [f"failed: {_some(runs)}: {reason}" for reason, runs in groups.items()]
+
+
+def _first_line(reason: str) -> str:
+    return reason.strip().splitlines()[0]
+
+
+def _some(runs: Sequence[str]) -> str:
+    more = f" and {len(runs) - SHOWN} more" if len(runs) > SHOWN else ""
+    return ", ".join(runs[:SHOWN]) + more
 
 
 def _leaderboard(result: StudyResult) -> Table:
@@ -115,5 +144,7 @@ def _left(result: StudyResult) -> list[str]:
         f"report {clock(seconds.report)}"
     )
     if result.state == "INTERRUPTED":
-        lines.append(f"`study resume {result.name}` goes on where it stopped")
+        lines.append(f"`study resume {result.name}` resumes it where it stopped")
+    if result.state == "FAILED":
+        lines.append(f"`study resume {result.name} --retry failed` runs again what failed")
     return lines

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, final
 
 from study.execution.job import Assignment
-from study.plan import Configuration, Record, StudySpec, TrialSpec, digest_of, draw
+from study.plan import FinalistRun, Record, StudySpec, TrainedRun, digest_of, digest_of_data
 
 
 @final
@@ -19,13 +19,13 @@ class Places:
     data: Path
     """Of the prepared data."""
 
-    def checkpoints(self, run: str) -> Path:
+    def checkpoints(self, run: TrainedRun) -> Path:
         """Return where a run's checkpoints lie."""
-        return self.study / "checkpoints" / run.replace("/", "-")
+        return self.study / "checkpoints" / run.folder
 
-    def finalist(self, run: str) -> Path:
+    def finalist(self, run: FinalistRun) -> Path:
         """Return where a finalist run leaves its model and scores."""
-        return self.study / "finalists" / run.removeprefix("finalist/").replace("/", "-seed-")
+        return self.study / "finalists" / run.folder
 
 
 @final
@@ -38,44 +38,34 @@ class Assigner:
         self._places = places
         self._metric = metric
 
-    def assign(self, run: str) -> Assignment:
-        """Return ``trial/NUMBER`` or ``finalist/PLACE/SEED`` as a lane takes it."""
-        kind, *rest = run.split("/")
-        spec, finish, provenance = None, None, None
-        if kind == "finalist":
-            configuration = self._configuration(int(rest[0]))
-            spec = self._trial_spec(configuration.trial).model_copy(update={"seed": int(rest[1])})
-            finish = str(self._places.finalist(run))
-            provenance = self._provenance(run, configuration, spec)
-        spec = spec or self._trial_spec(int(rest[0]))
+    def assign(self, run: TrainedRun) -> Assignment:
+        """Return a run as a lane takes it."""
+        if isinstance(run, FinalistRun):
+            return self._finalist(run)
+        start = self._record.started[run.number]
+        return self._assignment(run, self._record.settings(run.number), start.digest)
+
+    def _finalist(self, run: FinalistRun) -> Assignment:
+        settings = self._record.settings(run.trial) | {"seed": run.seed}
+        digest = digest_of_data(settings)
+        provenance = {
+            "study": self._spec.name,
+            "study_digest": digest_of(self._spec),
+            "run": str(run),
+            "trial": run.trial,
+            "trial_digest": digest,
+            "spec": settings,
+        }
+        found = self._assignment(run, settings, digest)
+        return replace(found, finish=str(self._places.finalist(run)), provenance=provenance)
+
+    def _assignment(self, run: TrainedRun, settings: dict[str, Any], digest: str) -> Assignment:
         return Assignment(
-            run=run,
-            spec=spec.model_dump(mode="json"),
+            run=str(run),
+            spec=settings,
+            digest=digest,
             rungs=self._spec.rungs,
             data=str(self._places.data),
             checkpoints=str(self._places.checkpoints(run)),
             metric=self._metric,
-            finish=finish,
-            provenance=provenance,
         )
-
-    def _trial_spec(self, number: int) -> TrialSpec:
-        params = self._record.started[number].params
-        return draw(self._spec.trial, self._spec.dataset, params)
-
-    def _configuration(self, place: int) -> Configuration:
-        if self._record.chosen is None:
-            raise RuntimeError("no finalists were chosen")
-        return self._record.chosen.configurations[place]
-
-    def _provenance(
-        self, run: str, configuration: Configuration, spec: TrialSpec
-    ) -> dict[str, Any]:
-        return {
-            "study": self._spec.name,
-            "study_digest": digest_of(self._spec),
-            "run": run,
-            "trial": configuration.trial,
-            "trial_digest": digest_of(spec),
-            "spec": spec.model_dump(mode="json"),
-        }

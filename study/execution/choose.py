@@ -23,7 +23,7 @@ def choose_finalists(
         usable,
         key=lambda t: (_USABLE.index(t.state), -(t.epoch or 0), sign * (t.value or 0), t.number),
     )
-    distinct = list({t.digest: t for t in reversed(ordered)}.values())[::-1]
+    distinct = _first_of_each(ordered)
     baseline = next((t for t in distinct if t.family == "classifier"), None)
     best = distinct[:top]
     if baseline is not None and baseline not in best:
@@ -39,6 +39,14 @@ def choose_finalists(
         )
         for place, trial in enumerate(best)
     )
+
+
+def _first_of_each(ordered: Sequence[TrialResult]) -> list[TrialResult]:
+    """Return the best trial of every configuration, in their order."""
+    found: dict[str, TrialResult] = {}
+    for trial in ordered:
+        found.setdefault(trial.digest, trial)
+    return list(found.values())
 
 
 _USABLE = [TrialState.COMPLETE, TrialState.PRUNED]

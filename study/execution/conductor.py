@@ -8,13 +8,13 @@ made from the journal of a killed study goes on where that one was.
 from __future__ import annotations
 
 import math
-import shutil
 import statistics
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Any, Literal, final
 
-from study.errors import ConfigError
+from study.errors import ConfigError, DataError, MachineError
 from study.execution.assign import Assigner, Places
 from study.execution.choose import choose_finalists
 from study.execution.job import Assignment, Report
@@ -22,22 +22,30 @@ from study.losses import LOSSES
 from study.metrics import objective
 from study.plan import (
     FinalistEnded,
+    FinalistRun,
     FinalistsChosen,
     Journal,
     Record,
     RungReached,
     StudySpec,
+    TrainedRun,
     TrialEnded,
+    TrialRun,
+    TrialSpec,
     TrialStarted,
     digest_of,
     draw,
-    finalist_run,
     now,
-    phase_seconds,
-    trial_run,
+    parse_trained,
 )
 from study.search import Proposer, RestoredTrial, next_classifier
 from study.spec import TrialState
+
+OUT_OF_TIME = "budget.hours is used up"
+"""Reason of what was cut because time ran out."""
+
+MAX_LOSSES = 3
+"""How often a run may lose its lane within one rung."""
 
 
 @final
@@ -53,12 +61,20 @@ class Conductor:
     """See the module's docstring."""
 
     def __init__(
-        self, spec: StudySpec, journal: Journal, places: Places, *, lanes: int = 1
+        self,
+        spec: StudySpec,
+        journal: Journal,
+        places: Places,
+        *,
+        lanes: int = 1,
+        clock: Callable[[], float] = now,
     ) -> None:
         self._spec = spec
         self._journal = journal
         self._places = places
-        self._lanes = lanes
+        self.lanes = lanes
+        """Trials at a time; may change as nodes come and go."""
+        self._clock = clock
         _, metric = objective(spec.objective)
         self._direction: Literal["maximize", "minimize"] = metric.direction
         self._stop = spec.stop.build()
@@ -72,44 +88,82 @@ class Conductor:
         journal.listen(lambda _, event: self.record.add(event))
         self._assigner = Assigner(spec, self.record, places, metric.name)
         self._proposer.restore([self._restored(number) for number in self.record.started])
-        for number in self.record.ended:
-            # A kill may have come between the end of a trial and the end of its checkpoints.
-            shutil.rmtree(places.checkpoints(trial_run(number)), ignore_errors=True)
-        self._live: set[str] = set()
-        self._waiting = deque(self._left_behind())
+        self._live: set[TrainedRun] = set()
+        self._losses: Counter[TrainedRun] = Counter()
+        """How often a run lost its lane since its last rung."""
+        self._waiting: deque[TrainedRun] = deque(self._left_behind())
+        self.interrupted: MachineError | None = None
+        """Why the study must be interrupted, if it must."""
 
     # What runs next.
 
     def next(self) -> Assignment | Nothing:
-        """Return the next run, if a lane is free for it."""
-        if len(self._live) >= self._lanes:
-            return Nothing.YET
-        while not self._waiting and self._wants_trial():
-            self._start_trial()
-        if not self._waiting and not self._live and self.record.chosen is None:
-            self._choose_finalists()
-        if self._waiting:
-            run = self._waiting.popleft()
-            self._live.add(run)
-            return self._assigner.assign(run)
+        """Return the next run, if a lane is free for it.
+
+        Raises:
+            MachineError: If the study must be interrupted.
+        """
+        while len(self._live) < self.lanes:
+            while not self._waiting and self._wants_trial():
+                self._start_trial()
+            if not self._waiting and not self._live and self.record.chosen is None:
+                self._choose_finalists()
+            self._trim_seeds()
+            if not self._waiting:
+                break
+            assignment = self._assigned(self._waiting.popleft())
+            if assignment is not None:
+                return assignment
         return Nothing.YET if self._live else Nothing.EVER
 
-    def _left_behind(self) -> list[str]:
-        """Return the runs that a killed session did not finish."""
-        trials = [
-            trial_run(number) for number in self.record.started if number not in self.record.ended
-        ]
-        return trials + self._finalists_left()
+    def _assigned(self, run: TrainedRun) -> Assignment | None:
+        """Return a run as a lane takes it; None if its data cannot be prepared."""
+        self._live.add(run)
+        try:
+            return self._assigner.assign(run)
+        except DataError as error:
+            self._end(run, TrialState.INFEASIBLE, str(error))
+            return None
 
-    def _finalists_left(self) -> list[str]:
+    def expire(self) -> list[TrainedRun]:
+        """End the trials that run past the time for the search; return those to be stopped.
+
+        Such a trial is pruned at its last rung. Of one without a rung the sampler learns
+        nothing.
+        """
+        if self.record.chosen is not None or self._has_time():
+            return []
+        expired: list[TrainedRun] = [run for run in self._live if isinstance(run, TrialRun)]
+        for run in expired:
+            self._end(run, TrialState.PRUNED, OUT_OF_TIME)
+        return expired
+
+    def _left_behind(self) -> Sequence[TrainedRun]:
+        """Return the runs that a killed session did not finish."""
+        numbers = self.record.started.keys() - self.record.ended.keys()
+        trials = [TrialRun(number) for number in sorted(numbers)]
+        return [*trials, *self._finalists_left()]
+
+    def _finalists_left(self) -> list[FinalistRun]:
         chosen = self.record.chosen
         if chosen is None:
             return []
         # Seed by seed: were time to run out, every configuration would have had the same.
         runs = [
-            finalist_run(one.place, seed) for seed in chosen.seeds for one in chosen.configurations
+            FinalistRun(one.trial, seed) for seed in chosen.seeds for one in chosen.configurations
         ]
         return [run for run in runs if run not in self.record.finished]
+
+    def _trim_seeds(self) -> None:
+        """Leave out the finalists' later seeds once the hours are used up."""
+        chosen, hours = self.record.chosen, self._spec.budget.hours
+        if chosen is None or hours is None or self._seconds_spent() < hours * 3600:
+            return
+        for run in list(self._waiting):
+            # One seed of each is the least that an answer takes.
+            if isinstance(run, FinalistRun) and run.seed != chosen.seeds[0]:
+                self._waiting.remove(run)
+                self._end(run, TrialState.PRUNED, OUT_OF_TIME)
 
     def _wants_trial(self) -> bool:
         started = len(self.record.started)
@@ -117,14 +171,17 @@ class Conductor:
         return is_search and started < self._spec.budget.trials and self._has_time()
 
     def _has_time(self) -> bool:
-        """Return whether another trial fits before the finalists must start."""
+        """Return whether the search may go on before the finalists must start."""
         hours = self._spec.budget.hours
         if hours is None or not self.record.started:
             return True
-        spent = phase_seconds(self.record.events).search
-        return spent + self._seconds_of_finalists() < hours * 3600
+        seeds = self._spec.finalists.seeds
+        return self._seconds_spent() + self._seconds_of_finalists(seeds) < hours * 3600
 
-    def _seconds_of_finalists(self) -> float:
+    def _seconds_spent(self) -> float:
+        return self.record.seconds_spent(self._clock())
+
+    def _seconds_of_finalists(self, seeds: int) -> float:
         paces = [
             sum(rung.seconds for rung in rungs.values()) / max(rungs)
             for rungs in self.record.rungs.values()
@@ -132,9 +189,8 @@ class Conductor:
         ]
         if not paces:
             return 0.0
-        finalists = self._spec.finalists
-        runs = (finalists.top + 1) * finalists.seeds
-        waves = math.ceil(runs / self._lanes)
+        runs = (self._spec.finalists.top + 1) * seeds
+        waves = math.ceil(runs / self.lanes)
         return statistics.median(paces) * self._spec.trial.epochs * waves
 
     def _start_trial(self) -> None:
@@ -142,11 +198,11 @@ class Conductor:
         try:
             spec = draw(self._spec.trial, self._spec.dataset, params)
         except ConfigError as error:
-            self._open_trial(number, params, loss=str(params.get("loss.name", "")))
+            self._open_trial(number, params, None)
             self._end_trial(number, TrialState.INFEASIBLE, str(error))
             return
-        self._open_trial(number, params, loss=spec.loss.name, digest=digest_of(spec))
-        self._waiting.append(trial_run(number))
+        self._open_trial(number, params, spec)
+        self._waiting.append(TrialRun(number))
 
     def _pinned(self) -> dict[str, Any]:
         """Return the loss that the classifiers' share of the trials asks for, if any."""
@@ -158,13 +214,17 @@ class Conductor:
         alone = len(classifiers) == len(choices)
         return {} if name is None or alone else {"loss.name": name}
 
-    def _open_trial(
-        self, number: int, params: dict[str, Any], *, loss: str, digest: str = ""
-    ) -> None:
-        family = LOSSES[loss].family if loss in LOSSES else "contrastive"
+    def _open_trial(self, number: int, params: dict[str, Any], spec: TrialSpec | None) -> None:
+        loss = spec.loss.name if spec else str(params.get("loss.name", ""))
         self._journal.append(
             TrialStarted(
-                time=now(), number=number, params=params, digest=digest, loss=loss, family=family
+                time=self._clock(),
+                number=number,
+                params=params,
+                digest=digest_of(spec) if spec else "",
+                loss=loss,
+                family=LOSSES[loss].family if loss in LOSSES else "contrastive",
+                spec=spec.model_dump(mode="json") if spec else {},
             )
         )
 
@@ -173,115 +233,146 @@ class Conductor:
         chosen = choose_finalists(trials, top=self._spec.finalists.top, direction=self._direction)
         # Not the search's seed: what was lucky with it must prove itself with others.
         first = self._spec.trial.seed + 1
+        seeds = range(first, first + self._seeds_in_time())
         self._journal.append(
-            FinalistsChosen(
-                time=now(),
-                configurations=chosen,
-                seeds=tuple(range(first, first + self._spec.finalists.seeds)),
-            )
+            FinalistsChosen(time=self._clock(), configurations=chosen, seeds=tuple(seeds))
         )
         self._waiting.extend(self._finalists_left())
+
+    def _seeds_in_time(self) -> int:
+        """Return how many seeds of each finalist fit into the hours that are left: at least 1."""
+        wanted, hours = self._spec.finalists.seeds, self._spec.budget.hours
+        if hours is None:
+            return wanted
+        left = hours * 3600 - self._seconds_spent()
+        fitting = (n for n in range(wanted, 1, -1) if self._seconds_of_finalists(n) <= left)
+        return next(fitting, 1)
 
     # What becomes of a run.
 
     def hear(self, report: Report) -> bool:
-        """Take a report; return whether the run goes on."""
-        if report.run not in self._live:
+        """Take a report; return whether the run continues.
+
+        Raises:
+            MachineError: If it reports a fault of the machine: the study must be interrupted.
+        """
+        run = parse_trained(report.run)
+        if run not in self._live:
             return False
+        if report.failed is not None and report.is_machine_fault:
+            self._interrupt(report.failed)
         if report.failed is not None:
-            self._end(report.run, TrialState.FAIL, report.failed)
+            self._end(run, TrialState.FAIL, report.failed)
             return False
-        self._note_rung(report)
-        if report.run.startswith("finalist/"):
-            return self._hear_finalist(report)
-        return self._hear_trial(report)
+        self._note_rung(run, report)
+        if isinstance(run, FinalistRun):
+            return self._hear_finalist(run, report)
+        return self._hear_trial(run, report.epoch)
 
-    def lose(self, run: str, reason: str) -> None:
-        """Take note that a run is lost: its lane died more often than it may."""
-        if run in self._live:
-            self._end(run, TrialState.FAIL, reason)
+    def lose(self, name: str, reason: str) -> None:
+        """Take note that a run lost its lane: it runs again from its last checkpoint.
 
-    def _note_rung(self, report: Report) -> None:
-        if not report.metrics or report.epoch in self.record.rungs[report.run]:
+        Raises:
+            MachineError: If that happened too often since the run's last rung.
+        """
+        run = parse_trained(name)
+        if run not in self._live:
+            return
+        self._losses[run] += 1
+        if self._losses[run] == MAX_LOSSES:
+            self._interrupt(f"{run} lost its lane {MAX_LOSSES} times in one rung: {reason}")
+        self._live.discard(run)
+        self._waiting.appendleft(run)
+
+    def _interrupt(self, reason: str) -> None:
+        self.interrupted = MachineError(reason)
+        raise self.interrupted
+
+    def _note_rung(self, run: TrainedRun, report: Report) -> None:
+        if not report.metrics or report.epoch in self.record.rungs[run]:
             return
         event = RungReached(
-            time=now(),
-            run=report.run,
+            time=self._clock(),
+            run=run,
             epoch=report.epoch,
             metrics={name: v for name, v in report.metrics.items() if math.isfinite(v)},
             seconds=report.metrics.get("perf/seconds", 0.0),
         )
         self._journal.append(event)
+        self._losses.pop(run, None)
 
-    def _hear_trial(self, report: Report) -> bool:
-        number = int(report.run.partition("/")[2])
-        value = self.record.rungs[report.run][report.epoch].metrics.get(self._spec.objective)
+    def _hear_trial(self, run: TrialRun, epoch: int) -> bool:
+        value = self.record.rungs[run][epoch].metrics.get(self._spec.objective)
         if value is None:
-            self._end(report.run, TrialState.FAIL, f"{self._spec.objective}: must be finite")
+            self._end(run, TrialState.FAIL, f"{self._spec.objective}: must be finite")
             return False
-        self._proposer.report(number, report.epoch, value)
-        if report.epoch == self._spec.rungs[-1]:
-            self._end(report.run, TrialState.COMPLETE)
+        self._proposer.report(run.number, epoch, value)
+        if epoch == self._spec.rungs[-1]:
+            self._end(run, TrialState.COMPLETE)
             return False
-        others = self._values_at(report.epoch, like=number)
-        if self._stop.keeps(report.epoch, value, others, self._direction):
+        others = self._values_at(epoch, like=run.number)
+        if self._stop.keeps(epoch, value, others, self._direction):
             return True
-        self._end(report.run, TrialState.PRUNED)
+        self._end(run, TrialState.PRUNED)
         return False
 
     def _values_at(self, epoch: int, *, like: int) -> list[float]:
         """Return what the other trials of the same family reached at a rung."""
         family = self.record.started[like].family
         rungs = [
-            self.record.rungs[trial_run(number)].get(epoch)
+            self.record.rungs[TrialRun(number)].get(epoch)
             for number, start in self.record.started.items()
             if number != like and start.family == family
         ]
         values = [rung.metrics.get(self._spec.objective) for rung in rungs if rung is not None]
         return [value for value in values if value is not None]
 
-    def _hear_finalist(self, report: Report) -> bool:
+    def _hear_finalist(self, run: FinalistRun, report: Report) -> bool:
         if report.outcome is None:
             return True
-        folder = self._places.finalist(report.run).relative_to(self._places.study)
+        folder = self._places.finalist(run).relative_to(self._places.study)
         self._journal.append(
             FinalistEnded(
-                time=now(),
-                run=report.run,
+                time=self._clock(),
+                run=run,
                 state=TrialState.COMPLETE,
                 folder=str(folder),
                 **report.outcome,
             )
         )
-        self._leave(report.run)
+        self._live.discard(run)
         return False
 
-    def _end(self, run: str, state: TrialState, reason: str = "") -> None:
-        if run.startswith("finalist/"):
-            self._journal.append(FinalistEnded(time=now(), run=run, state=state, reason=reason))
+    def _end(self, run: TrainedRun, state: TrialState, reason: str = "") -> None:
+        if isinstance(run, FinalistRun):
+            self._journal.append(
+                FinalistEnded(time=self._clock(), run=run, state=state, reason=reason)
+            )
         else:
-            self._end_trial(int(run.partition("/")[2]), state, reason)
-        self._leave(run)
+            self._end_trial(run.number, state, reason)
+        self._live.discard(run)
 
     def _end_trial(self, number: int, state: TrialState, reason: str = "") -> None:
-        self._journal.append(TrialEnded(time=now(), number=number, state=state, reason=reason))
-        self._proposer.tell(number, state, self.record.trial(number, self._spec.objective).value)
-
-    def _leave(self, run: str) -> None:
-        self._live.discard(run)
-        shutil.rmtree(self._places.checkpoints(run), ignore_errors=True)
+        self._journal.append(
+            TrialEnded(time=self._clock(), number=number, state=state, reason=reason)
+        )
+        told = self._restored(number)
+        self._proposer.tell(number, told.state, told.value)
 
     def _restored(self, number: int) -> RestoredTrial:
+        """Return a trial as the sampler shall know it."""
         trial = self.record.trial(number, self._spec.objective)
         reports = {
             rung.epoch: rung.metrics[self._spec.objective]
             for rung in trial.rungs
             if self._spec.objective in rung.metrics
         }
+        # A trial that time ended before its first rung says nothing of its settings.
+        is_unknown = trial.state is TrialState.PRUNED and not reports
         return RestoredTrial(
             number=number,
             params=trial.params,
-            state=trial.state,
+            state=TrialState.FAIL if is_unknown else trial.state,
             value=trial.value,
             reports=reports,
         )

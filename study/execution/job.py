@@ -19,7 +19,7 @@ class Assignment:
     """One run, from its first epoch to its last: a trial of the search, or a finalist."""
 
     run: str
-    """``trial/NUMBER`` or ``finalist/PLACE/SEED``: the name that events use."""
+    """``trial/NUMBER`` or ``finalist/TRIAL/SEED``: the text of its :class:`study.plan.RunId`."""
 
     spec: dict[str, Any]
     """The TrialSpec as plain data."""
@@ -35,6 +35,9 @@ class Assignment:
 
     metric: str
     """The objective without its split."""
+
+    digest: str = ""
+    """Digest of the trial as it was stored; checkpoints of another are not its own."""
 
     finish: str | None = None
     """Where a finalist leaves its model and scores; None for a trial of the search."""

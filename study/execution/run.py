@@ -32,6 +32,7 @@ def run_lanes(
         lanes: Trials at a time.
 
     Raises:
+        MachineError: If the study must be interrupted.
         StudyError: If Tune's own loop fails.
     """
     lane = LaneSpec(
@@ -46,6 +47,8 @@ def run_lanes(
     try:
         _tune(conductor, resources, cluster, lane, lanes, names)
     except TuneError as error:
+        if conductor.interrupted is not None:
+            raise conductor.interrupted from None
         # Tune's text is a whole traceback; its last line is the error.
         raise StudyError(str(error).strip().splitlines()[-1]) from error
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar, final
@@ -14,15 +14,17 @@ from study.pipeline.home import Home
 from study.plan import (
     AnyEvent,
     LanePlan,
+    Record,
     SessionStarted,
     StudySpec,
     StudyStarted,
-    digest_of,
+    fold,
     load,
     plan_lanes,
 )
+from study.plan.load import apply_override, parse_study
+from study.plan.stored import changes, is_changeable, settings_file
 from study.search import Choice
-from study.spec import parse
 from study.tracking import check_store
 
 T = TypeVar("T")
@@ -59,6 +61,12 @@ class Checked:
     unchecked: tuple[str, ...]
     """What could not be looked at, a line each."""
 
+    changes: Mapping[str, str]
+    """What differs from a study that was begun before, by dotted path; it may."""
+
+    source: Path | None
+    """Folder of the study file; None if the study is resumed by its name."""
+
 
 def preflight_file(
     place: Place, file: Path, overrides: Sequence[str] = (), name: str | None = None
@@ -70,45 +78,67 @@ def preflight_file(
     Raises:
         CannotRunError: With every problem found.
     """
-    return _preflight(place, lambda: load(file, overrides, name))
+    return _preflight(place, lambda: load(file, overrides, name), file.absolute().parent)
 
 
-def preflight_resume(place: Place, name: str) -> Checked:
-    """Check that a study can be gone on with.
+def preflight_resume(place: Place, name: str, overrides: Sequence[str] = ()) -> Checked:
+    """Check that a study can be resumed, with other settings if there are ``overrides``.
 
     Raises:
         CannotRunError: With every problem found.
     """
     home = Home(place.storage)
     home.find(name)
-    started = _started(home.events(name))
-    checked = _preflight(place, lambda: parse(StudySpec, started.spec if started else {}))
-    if started is not None:
-        require_same_study(started, checked)
-    return checked
+    record = record_of_events(home.events(name))
+    return _preflight(place, lambda: _changed(record, overrides), None)
 
 
-def _preflight(place: Place, load_spec: Callable[[], StudySpec]) -> Checked:
+def record_of_events(events: Sequence[AnyEvent]) -> Record:
+    """Return what ``events`` say."""
+    record = Record()
+    for event in events:
+        record.add(event)
+    return record
+
+
+def _changed(record: Record, overrides: Sequence[str]) -> StudySpec:
+    """Return a stored study with some settings changed.
+
+    Raises:
+        ConfigError: If a setting may not change, or this version cannot run the study.
+    """
+    stored = record.stored()
+    if not overrides:
+        return stored
+    data = settings_file(stored)
+    for override in overrides:
+        apply_override(data, override)
+    return parse_study(data)
+
+
+def _preflight(place: Place, load_spec: Callable[[], StudySpec], source: Path | None) -> Checked:
     home = Home(place.storage)
     problems: list[Problem] = list(home.problems())
     spec = _collect(problems, load_spec)
     dataset = _collect(problems, spec.dataset.open) if spec else None
-    lanes = None
+    lanes, changes = None, None
     if spec is not None:
         events = _collect(problems, lambda: home.events(spec.name)) or []
         place = _collect(problems, lambda: _as_before(place, events)) or place
-        _collect(problems, lambda: _require_same_question(_started(events), spec))
+        changes = _collect(problems, lambda: changes_from(record_of_events(events), spec))
         problems += _batch_sizes(spec, dataset)
-        if place.address in {None, "local"}:
+        # A finished study is only printed, on whatever machine.
+        if place.address in {None, "local"} and not _is_finished(events):
             lanes = _collect(problems, lambda: local_lanes(spec))
     problems += check_store(place.tracking_uri, home.storage)
     if problems or spec is None or dataset is None:
         raise CannotRunError(dict.fromkeys(problems))
-    return Checked(spec, dataset, place, lanes, tuple(_unchecked(place)))
+    unchecked = tuple(_unchecked(place))
+    return Checked(spec, dataset, place, lanes, unchecked, changes or {}, source)
 
 
-def _started(events: Sequence[AnyEvent]) -> StudyStarted | None:
-    return next((one for one in events if isinstance(one, StudyStarted)), None)
+def _is_finished(events: Sequence[AnyEvent]) -> bool:
+    return bool(events) and fold(events, running=False).state == "FINISHED"
 
 
 def _as_before(place: Place, events: Sequence[AnyEvent]) -> Place:
@@ -155,24 +185,43 @@ def _collect(problems: list[Problem], make: Callable[[], T]) -> T | None:
         return None
 
 
-def require_same_study(started: StudyStarted, checked: Checked) -> None:
-    """Refuse a journal that is of another question or of other data.
+def require_same_study(record: Record, checked: Checked) -> dict[str, str]:
+    """Return what differs from a study that was begun before, by dotted path.
 
     Raises:
-        ConfigError: If it is.
+        ConfigError: If that is another question, or of other data.
     """
-    _require_same_question(started, checked.spec)
-    _require_same_data(started, checked.dataset)
+    found = changes_from(record, checked.spec)
+    _require_same_data(record.begun, checked.dataset)
+    return found
 
 
-def _require_same_question(started: StudyStarted | None, spec: StudySpec) -> None:
-    asked = digest_of(spec)
-    if started is not None and started.spec_digest != asked:
+def changes_from(record: Record, spec: StudySpec) -> dict[str, str]:
+    """Return which settings of a study that was begun before are to change.
+
+    Raises:
+        ConfigError: If ``spec`` asks another question.
+    """
+    if not record.events:
+        return {}
+    found = changes(record.stored(), spec)
+    fixed = [path for path in found if not is_changeable(path)]
+    if fixed:
+        shown = "; ".join(f"{path}: {found[path]}" for path in fixed[:5])
         rule = (
-            f"another study is called {spec.name!r} (digest {started.spec_digest}, this one "
-            f"{asked}): choose another with --name, or remove its folder"
+            f"another study is called {spec.name!r}, it differs in {shown}: choose another name "
+            "with --name, or remove its folder"
         )
         raise ConfigError(Problem("name", rule))
+    _require_open_finalists(record, found)
+    return found
+
+
+def _require_open_finalists(record: Record, found: Mapping[str, str]) -> None:
+    late = [path for path in found if path.startswith("finalists.")]
+    if late and record.chosen is not None and record.chosen.configurations:
+        rule = f"cannot change any more, the finalists are chosen ({found[late[0]]})"
+        raise ConfigError(Problem(late[0], rule))
 
 
 def _require_same_data(started: StudyStarted, dataset: Dataset) -> None:

@@ -12,12 +12,12 @@ from study.errors import StudyError
 from study.metrics import METRICS, Metric, Scored
 from study.plan import (
     FinalistResult,
+    FinalistRun,
     FinalistsRanked,
     IntervalValue,
     Ranking,
     SeedResult,
     StudyResult,
-    finalist_run,
     now,
 )
 from study.statistics import hierarchical_bootstrap
@@ -27,7 +27,8 @@ from study.training import read_scores
 def rank_finalists(result: StudyResult, folder: Path, data: PreparedData) -> FinalistsRanked:
     """Return the ranking by the mean of the objective on val.
 
-    Only stored scores are read: nothing is scored again.
+    A configuration of which a seed failed ranks behind all that have every seed: its mean may
+    be that of its lucky one. Only stored scores are read: nothing is scored again.
 
     Args:
         result: A study whose finalist runs have all ended.
@@ -43,11 +44,17 @@ def rank_finalists(result: StudyResult, folder: Path, data: PreparedData) -> Fin
     scored = [(one, seeds) for one, seeds in scored if seeds]
     if not scored:
         what = "finalist run" if result.finalists else "trial"
-        raise StudyError(f"every {what} failed; `study show {result.name}` says why")
-    ordered = sorted(scored, key=lambda pair: (sign * _mean_val(pair[1]), pair[0].place))
+        raise StudyError(
+            f"every {what} failed; `study show {result.name}` says why, "
+            f"`study resume {result.name} --retry failed` runs them again"
+        )
+    ordered = sorted(
+        scored,
+        key=lambda pair: (pair[0].failed_seeds, sign * _mean_val(pair[1]), pair[0].place),
+    )
     rankings = tuple(
         Ranking(
-            place=one.place,
+            trial=one.trial,
             rank=rank,
             val=_interval(seeds, "val", metric, folder, data),
             test=_interval(seeds, "test", metric, folder, data),
@@ -56,7 +63,9 @@ def rank_finalists(result: StudyResult, folder: Path, data: PreparedData) -> Fin
     )
     best, seeds = ordered[0]
     return FinalistsRanked(
-        time=now(), rankings=rankings, winner=finalist_run(best.place, _median(seeds, sign).seed)
+        time=now(),
+        rankings=rankings,
+        winner=FinalistRun(best.trial, _median(seeds, sign).seed),
     )
 
 

@@ -1,8 +1,8 @@
-"""The ways into a whole study: run a file, or go on with a study that was begun."""
+"""The ways into a whole study: run a file, or resume a study that was begun."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -12,11 +12,13 @@ from study.pipeline.preflight import (
     Place,
     preflight_file,
     preflight_resume,
+    record_of_events,
     require_same_study,
 )
+from study.pipeline.reopen import retry_failed, take_changes
 from study.pipeline.session import Session
 from study.pipeline.watcher import Nobody, Watcher
-from study.plan import Journal, StudyResult, StudyStarted, fold
+from study.plan import Journal, StudyResult
 
 
 def run_study(
@@ -26,7 +28,7 @@ def run_study(
     name: str | None = None,
     watcher: Watcher | None = None,
 ) -> StudyResult:
-    """Run a study to its end; go on with it if it was interrupted; if finished, return it.
+    """Run a study to its end; resume it if it was interrupted; if finished, return it.
 
     Raises:
         CannotRunError: With every problem found, before anything is started.
@@ -35,28 +37,57 @@ def run_study(
     return _work_on(preflight_file(place, file, overrides, name), watcher or Nobody())
 
 
-def resume_study(place: Place, name: str, watcher: Watcher | None = None) -> StudyResult:
-    """Go on with a study that was interrupted; if finished, return it.
+def resume_study(
+    place: Place,
+    name: str,
+    overrides: Sequence[str] = (),
+    *,
+    retry: bool = False,
+    watcher: Watcher | None = None,
+) -> StudyResult:
+    """Resume a study that was interrupted or failed; if finished, return it.
+
+    Args:
+        place: Where it is kept, tracked and run.
+        name: The study's.
+        overrides: ``path=value`` each, of sections that may change: budget, resources, and
+            finalists until they are chosen.
+        retry: Run what failed again.
+        watcher: Shows the study at work.
 
     Raises:
-        CannotRunError: If there is none, or it cannot be gone on with.
+        CannotRunError: If there is none, or it cannot be resumed.
         StudyError: If it ran and failed.
     """
-    return _work_on(preflight_resume(place, name), watcher or Nobody())
+    checked = preflight_resume(place, name, overrides)
+    return _work_on(checked, watcher or Nobody(), retry=retry)
 
 
-def _work_on(checked: Checked, watcher: Watcher) -> StudyResult:
+def _work_on(checked: Checked, watcher: Watcher, *, retry: bool = False) -> StudyResult:
     home, name = Home(checked.place.storage), checked.spec.name
     home.require_writable()
     with home.work(name) as folder, closing(Journal(folder / JOURNAL_FILE)) as journal:
         # Only what is read under the lock counts: another process may just have left.
-        if journal.events and isinstance(journal.events[0], StudyStarted):
-            require_same_study(journal.events[0], checked)
-            known = fold(journal.events, running=False)
+        if journal.events:
+            record = record_of_events(journal.events)
+            found = require_same_study(record, checked)
+            known = record.result(running=False)
             if known.state == "FINISHED":
                 _catch_up(journal, checked.place)
+                _notice_unchanged(found, watcher, retry=retry)
                 return known
+            take_changes(journal, checked.spec, found)
+            if retry:
+                retry_failed(journal, record)
         return Session(checked, home, journal).run(watcher)
+
+
+def _notice_unchanged(found: Mapping[str, str], watcher: Watcher, *, retry: bool) -> None:
+    if found:
+        shown = "; ".join(f"{path}: {change}" for path, change in found.items())
+        watcher.notice(f"the study is finished, extending it is not offered yet ({shown})")
+    if retry:
+        watcher.notice("the study is finished, nothing is run again")
 
 
 def _catch_up(journal: Journal, place: Place) -> None:

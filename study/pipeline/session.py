@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, final
 
 import yaml
 
 from study import __version__
 from study.data import PreparedData, prepare
-from study.errors import CannotRunError, StudyError
+from study.errors import CannotRunError, MachineError, StudyError
 from study.pipeline.home import Home
 from study.pipeline.preflight import Checked
 from study.pipeline.rank import rank_finalists
@@ -27,6 +29,7 @@ from study.plan import (
     ReportWritten,
     SessionStarted,
     StudyEnded,
+    StudyInterrupted,
     StudyResult,
     StudyStarted,
     digest_of,
@@ -34,10 +37,13 @@ from study.plan import (
     now,
     plan_lanes,
 )
+from study.plan.stored import given_settings, settings_file
 
 if TYPE_CHECKING:
     from study.execution.cluster import Cluster
     from study.tracking import Mirror, Store
+
+_log = logging.getLogger(__name__)
 
 STUDY_FILE = "study.yaml"
 """The study with overrides and defaults put in, beside its journal."""
@@ -52,6 +58,7 @@ class Session:
         self.dataset = checked.dataset
         self.lanes = checked.lanes
         self.place = checked.place
+        self.source = checked.source
         self.home = home
         self.journal = journal
         self.folder = journal.file.parent
@@ -83,27 +90,37 @@ class Session:
                     ray.close()
                     self._rank(data)
                     self._register(store, mirror)
-                self._report()
-                self._end("FINISHED")
+                    self._report()
+                    self._end("FINISHED")
                 mirror.flush(timeout_s=120)
         return self._result()
 
     @contextmanager
     def _failing(self) -> Iterator[None]:
-        """Whatever goes wrong in here, something was begun: it ran and failed."""
+        """Write down how the session ended if it did not reach its end.
+
+        Once a session has begun, every error means "ran and failed" (exit code 1), never
+        "cannot run" (2).
+        """
         try:
             yield
         except BaseException as error:
-            with suppress(OSError, StudyError):
-                self._report()
-            if self.journal.broken is not None:
-                raise self.journal.broken from None
-            if isinstance(error, CannotRunError):
-                # A store or cluster that went away: the study can be gone on with.
-                raise StudyError(error.problems) from None
-            if isinstance(error, StudyError):
-                self._end("FAILED", str(error))
+            fault = self.journal.broken or _fault_of(error)
+            # The study's own error is the one to be seen, whatever happens on the way out.
+            with suppress(Exception):
+                self._write_end(error, fault)
+            if fault is not None and fault is not error:
+                raise fault from None
             raise
+
+    def _write_end(self, error: BaseException, fault: StudyError | None) -> None:
+        if fault is not None:
+            self.journal.append(StudyInterrupted(time=now(), reason=str(fault)))
+        elif isinstance(error, StudyError):
+            self._end("FAILED", str(error))
+        if isinstance(error, Exception):
+            # After Ctrl-C nobody wants to wait for a report.
+            self._report()
 
     def _prepare(self) -> PreparedData:
         encoder = self.spec.trial.encoder
@@ -137,7 +154,7 @@ class Session:
             )
 
     def _begin(self) -> None:
-        resolved = yaml.safe_dump(self.spec.model_dump(mode="json"), sort_keys=False)
+        resolved = yaml.safe_dump(settings_file(self.spec), sort_keys=False)
         (self.folder / STUDY_FILE).write_text(resolved, "utf-8")
         self.journal.append(
             StudyStarted(
@@ -148,8 +165,9 @@ class Session:
                 dataset_digest=self.dataset.digest,
                 label_names=self.dataset.label_names,
                 sizes={str(name): len(split) for name, split in self.dataset.splits.items()},
-                git_commit=_git_commit(),
+                git_commit=_git_commit(self.source),
                 package_version=__version__,
+                given=given_settings(self.spec),
             )
         )
 
@@ -164,9 +182,11 @@ class Session:
         from study.execution.assign import Places
         from study.execution.conductor import Conductor
         from study.execution.run import run_lanes
+        from study.execution.sweep import Sweeper
         from study.execution.watch import watching
 
         places = Places(self.folder, data.folder)
+        Sweeper(self.journal, places)
         conductor = Conductor(self.spec, self.journal, places, lanes=plan.lanes)
         with watching(watcher.see_lanes):
             run_lanes(conductor, self.spec.resources, cluster, lanes=plan.lanes)
@@ -186,13 +206,22 @@ class Session:
         self.journal.append(ModelRegistered(time=now(), **model.model_dump()))
 
     def _report(self) -> None:
-        """Write the report; the mirror copies it to the study's run."""
-        from study.report import write_report
+        """Write the report, if there is anything to report; the mirror copies it to the run.
 
+        A study that has its result does not fail for want of a page.
+        """
         result = self._result()
-        if result.finalists:
+        if not result.trials:
+            return
+        try:
+            from study.report import write_report
+
             page = write_report(result, self.folder / "report")
-            self.journal.append(ReportWritten(time=now(), path=str(page)))
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with the page
+            told = f"{type(error).__name__}: {error}"
+            _log.warning("no report: %s; `study report %s` writes it", told, self.spec.name)
+            return
+        self.journal.append(ReportWritten(time=now(), path=str(page)))
 
     def _end(self, state: Literal["FINISHED", "FAILED"], reason: str = "") -> None:
         self.journal.append(StudyEnded(time=now(), state=state, reason=reason))
@@ -204,11 +233,26 @@ class Session:
         return any(isinstance(event, kind) for event in self.journal.events)
 
 
-def _git_commit() -> str | None:
-    """Return the commit of the repository that the command was given in, if it is in one."""
+def _fault_of(error: BaseException) -> StudyError | None:
+    """Return the machine's fault that an error stands for: the study can be resumed."""
+    if isinstance(error, MachineError):
+        return error
+    if isinstance(error, CannotRunError):
+        # A store or cluster that is away; once begun, it is an interruption.
+        return MachineError(error.problems)
+    if isinstance(error, OSError):
+        return MachineError(f"{error.filename or 'the machine'}: {error.strerror or error}")
+    return None
+
+
+def _git_commit(folder: Path | None) -> str | None:
+    """Return the commit of the repository that the study file lies in, if it is in one."""
+    if folder is None:
+        return None
+    command = ["git", "-C", str(folder), "rev-parse", "HEAD"]
     try:
         found = subprocess.run(
-            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=True
+            command, capture_output=True, encoding="utf-8", timeout=5, check=True
         )
     except (OSError, subprocess.SubprocessError):
         return None

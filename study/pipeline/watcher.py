@@ -18,6 +18,10 @@ class Watcher(Protocol):
         """Is called once, as work begins; may listen to the journal."""
         ...
 
+    def notice(self, line: str) -> None:
+        """Show one line that the user should read."""
+        ...
+
     def see_lanes(self, lanes: Sequence[LaneStatus]) -> None:
         """Is told every other second what the lanes are doing, from another thread."""
         ...
@@ -28,6 +32,9 @@ class Nobody:
     """Watches nothing."""
 
     def follow(self, journal: Journal) -> None:
+        """Do nothing."""
+
+    def notice(self, line: str) -> None:
         """Do nothing."""
 
     def see_lanes(self, lanes: Sequence[LaneStatus]) -> None:

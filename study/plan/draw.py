@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from study.losses import ContrastiveSpec, LossSpec
 from study.plan.paths import PLUGINS, is_integer, searchable_paths
 from study.plan.trial import AnyDataset, TrialSettings, TrialSpec
 from study.search import (
@@ -19,7 +20,7 @@ from study.search import (
     conditions_of,
     domain_of,
 )
-from study.spec import parse
+from study.spec import Spec, parse
 
 
 def draw(settings: TrialSettings, dataset: AnyDataset, values: Mapping[str, Any]) -> TrialSpec:
@@ -27,6 +28,7 @@ def draw(settings: TrialSettings, dataset: AnyDataset, values: Mapping[str, Any]
 
     A drawn ``loss.name`` other than the settings' drops the other loss's fields and takes
     the new one's defaults, unless they are drawn too. So does a plug-in that a plug-in holds.
+    What :func:`shared_settings` returns holds for every loss that has such a field.
 
     Args:
         settings: What every trial is.
@@ -43,10 +45,38 @@ def draw(settings: TrialSettings, dataset: AnyDataset, values: Mapping[str, Any]
             holder, field = _holder(data, group)
             if holder.get(field, {}).get("name") != chosen:
                 holder[field] = {"name": chosen}
+                if group.partition(".")[0] == "loss":
+                    _share(holder[field], PLUGINS[group].get(str(chosen)), settings.loss)
     for path, value in values.items():
         holder, field = _holder(data, path)
         holder[field] = value
     return parse(TrialSpec, data)
+
+
+SHARED = tuple(name for name in ContrastiveSpec.model_fields if name != "name")
+"""Fields of every contrastive loss, also of one that is a part of ``combined``."""
+
+
+def shared_settings(loss: LossSpec) -> dict[str, Any]:
+    """Return the settings of :data:`SHARED` that were given, not left at their defaults.
+
+    Given once in ``trial.loss``, they hold for every loss that the space draws: otherwise one
+    loss would be compared at another temperature or accuracy than the others.
+    """
+    part = getattr(loss, "contrastive", loss)
+    given = part.model_fields_set
+    return {name: getattr(part, name) for name in SHARED if name in given}
+
+
+def _share(data: dict[str, Any], plugin: type[Spec] | None, loss: LossSpec) -> None:
+    """Put the shared settings into a drawn loss, or into the part of it that has them."""
+    shared = shared_settings(loss)
+    if plugin is None or not shared:
+        return
+    if "contrastive" in plugin.model_fields:
+        data["contrastive"] = shared
+    else:
+        data |= {name: value for name, value in shared.items() if name in plugin.model_fields}
 
 
 def _holder(data: dict[str, Any], path: str) -> tuple[dict[str, Any], str]:

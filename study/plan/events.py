@@ -10,10 +10,11 @@ from typing import Annotated, Any, Literal, TypeAlias, final
 
 from pydantic import Field, TypeAdapter
 
+from study.plan.runs import AnyFinalistRun, AnyRun, AnyTrainedRun
 from study.spec import Spec, TrialState
 
-SCHEMA_VERSION = 1
-"""Version of the journal and of what `study show --json` prints."""
+SCHEMA_VERSION = 2
+"""Version of the journal: any new event or field is a new version (:mod:`study.plan.migrate`)."""
 
 Value: TypeAlias = str | bool | int | float
 Family: TypeAlias = Literal["contrastive", "classifier"]
@@ -41,11 +42,26 @@ class StudyStarted(Event):
     """Samples by split."""
     git_commit: str | None
     package_version: str
+    given: tuple[str, ...] = ()
+    """Settings of ``trial.loss`` that the file gives and that hold for every loss that has them
+    (see :func:`study.plan.draw.shared_settings`); a later version could not tell them from
+    defaults."""
+
+
+@final
+class SettingsChanged(Event):
+    """Budget, resources or finalists are different from now on."""
+
+    event: Literal["settings_changed"] = "settings_changed"
+    spec: dict[str, Any]
+    """The whole study as it is now."""
+    changes: tuple[str, ...]
+    """One line each: ``budget.trials: 40, was 24``."""
 
 
 @final
 class SessionStarted(Event):
-    """A process took the study up: the first time or again."""
+    """A process began or resumed the study."""
 
     event: Literal["session_started"] = "session_started"
     tracking_uri: str
@@ -79,6 +95,10 @@ class TrialStarted(Event):
     digest: str
     loss: str
     family: Family
+    spec: dict[str, Any] = Field(default={})
+    """The trial with all its settings; empty if the point is no valid trial."""
+    sampler_attrs: dict[str, Any] = Field(default={})
+    """What the sampler keeps with the trial."""
 
 
 @final
@@ -86,8 +106,7 @@ class RungReached(Event):
     """A trial or finalist run was evaluated on val."""
 
     event: Literal["rung_reached"] = "rung_reached"
-    run: str
-    """``trial/NUMBER`` or ``finalist/PLACE/SEED``."""
+    run: AnyTrainedRun
     epoch: int
     metrics: dict[str, float]
     seconds: float
@@ -105,11 +124,19 @@ class TrialEnded(Event):
 
 
 @final
+class RunRetried(Event):
+    """A run that had failed starts again, from its first epoch."""
+
+    event: Literal["run_retried"] = "run_retried"
+    run: AnyTrainedRun
+
+
+@final
 class Configuration(Spec):
     """A configuration that is trained again with several seeds."""
 
     place: int
-    """Order in which the search left it, from 0."""
+    """Its index in the order of the search's results, from 0."""
     trial: int
     """Number of the trial it comes from."""
     params: dict[str, Value]
@@ -133,7 +160,7 @@ class FinalistEnded(Event):
     """One finalist run ended: scored on val, and once on test."""
 
     event: Literal["finalist_ended"] = "finalist_ended"
-    run: str
+    run: AnyFinalistRun
     state: TrialState
     val: dict[str, float] = Field(default={})
     test: dict[str, float] = Field(default={})
@@ -159,9 +186,10 @@ class IntervalValue(Spec):
 class Ranking(Spec):
     """Where a configuration ended among the finalists."""
 
-    place: int
+    trial: int
+    """Number of the trial that the configuration comes from."""
     rank: int
-    """From 1, by the mean on val."""
+    """From 1, by the mean on val; configurations with failed seeds come last."""
     val: IntervalValue
     test: IntervalValue
 
@@ -172,8 +200,8 @@ class FinalistsRanked(Event):
 
     event: Literal["finalists_ranked"] = "finalists_ranked"
     rankings: tuple[Ranking, ...]
-    winner: str
-    """``finalist/PLACE/SEED``: of the winner's runs the one with the median val."""
+    winner: AnyFinalistRun
+    """Of the winner's runs the one with the median val."""
 
 
 @final
@@ -181,8 +209,7 @@ class RunOpened(Event):
     """MLflow has a run for this."""
 
     event: Literal["run_opened"] = "run_opened"
-    run: str
-    """``study``, ``trial/NUMBER`` or ``finalist/PLACE/SEED``."""
+    run: AnyRun
     run_id: str
 
 
@@ -208,6 +235,14 @@ class ReportWritten(Event):
 
 
 @final
+class StudyInterrupted(Event):
+    """A session ended early although nothing is wrong with the study: it can be resumed."""
+
+    event: Literal["study_interrupted"] = "study_interrupted"
+    reason: str
+
+
+@final
 class StudyEnded(Event):
     """Nothing is left to do."""
 
@@ -218,27 +253,20 @@ class StudyEnded(Event):
 
 AnyEvent: TypeAlias = (
     StudyStarted
+    | SettingsChanged
     | SessionStarted
     | LanesPlanned
     | TrialStarted
     | RungReached
     | TrialEnded
+    | RunRetried
     | FinalistsChosen
     | FinalistEnded
     | FinalistsRanked
     | RunOpened
     | ModelRegistered
     | ReportWritten
+    | StudyInterrupted
     | StudyEnded
 )
 EVENT: TypeAdapter[AnyEvent] = TypeAdapter(Annotated[AnyEvent, Field(discriminator="event")])
-
-
-def trial_run(number: int) -> str:
-    """Return how events name a trial's run."""
-    return f"trial/{number}"
-
-
-def finalist_run(place: int, seed: int) -> str:
-    """Return how events name a finalist's run."""
-    return f"finalist/{place}/{seed}"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from typing import TypeVar, final
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar, final
 
+from study.errors import ConfigError
+from study.plan.draw import draw
 from study.plan.events import (
     AnyEvent,
     Configuration,
@@ -17,24 +19,28 @@ from study.plan.events import (
     ReportWritten,
     RungReached,
     RunOpened,
+    RunRetried,
     SessionStarted,
+    SettingsChanged,
     StudyEnded,
+    StudyInterrupted,
     StudyStarted,
     TrialEnded,
     TrialStarted,
-    finalist_run,
-    trial_run,
 )
+from study.plan.phases import Phases
 from study.plan.result import (
     FinalistResult,
     ModelResult,
     Rung,
-    Seconds,
     SeedResult,
     StudyResult,
     StudyState,
     TrialResult,
 )
+from study.plan.runs import FinalistRun, RunId, StudyRun, TrainedRun, TrialRun
+from study.plan.stored import shown_study, study_of
+from study.plan.study import StudySpec
 from study.spec import TrialState
 
 E = TypeVar("E")
@@ -53,24 +59,6 @@ def fold(events: Sequence[AnyEvent], *, running: bool) -> StudyResult:
     return record.result(running=running)
 
 
-def phase_seconds(events: Sequence[AnyEvent]) -> Seconds:
-    """Return the wall time of each phase; time between sessions belongs to none."""
-    spent = {"search": 0.0, "finalists": 0.0, "report": 0.0}
-    phase, last = "search", None
-    for event in events:
-        if isinstance(event, RunOpened):
-            # Written by the mirror's thread, with a time of its own.
-            continue
-        if last is not None and not isinstance(event, SessionStarted):
-            spent[phase] += max(event.time - last, 0.0)
-        last = event.time
-        if isinstance(event, FinalistsChosen):
-            phase = "finalists"
-        elif isinstance(event, FinalistsRanked):
-            phase = "report"
-    return Seconds(**spent)
-
-
 @final
 class Record:
     """The events so far, sorted by what they are about; grows with :meth:`add`."""
@@ -79,16 +67,24 @@ class Record:
         self.events: list[AnyEvent] = []
         self.started: dict[int, TrialStarted] = {}
         self.ended: dict[int, TrialEnded] = {}
-        self.rungs: dict[str, dict[int, Rung]] = defaultdict(dict)
+        self.rungs: dict[RunId, dict[int, Rung]] = defaultdict(dict)
         """By run, then by epoch."""
-        self.run_ids: dict[str, str] = {}
-        self.finished: dict[str, FinalistEnded] = {}
+        self.run_ids: dict[RunId, str] = {}
+        self.finished: dict[FinalistRun, FinalistEnded] = {}
         self.chosen: FinalistsChosen | None = None
+        self.spec: dict[str, Any] = {}
+        """The study as it was begun, with the settings changed since."""
+        self._phases = Phases()
+        self._study: StudySpec | None = None
+        self._redrawn: dict[int, dict[str, Any]] = {}
 
     def add(self, event: AnyEvent) -> None:
         """Take one more event; a fact that is told twice counts once."""
         self.events.append(event)
+        self._phases.add(event)
         match event:
+            case StudyStarted() | SettingsChanged():
+                self.spec, self._study = event.spec, None
             case TrialStarted():
                 self.started.setdefault(event.number, event)
             case TrialEnded():
@@ -98,19 +94,59 @@ class Record:
                 self.rungs[event.run].setdefault(event.epoch, rung)
             case RunOpened():
                 self.run_ids[event.run] = event.run_id
-            case FinalistEnded():
-                self.finished.setdefault(event.run, event)
-            case FinalistsChosen():
-                self.chosen = event
+            case RunRetried():
+                self._retry(event.run)
+            case FinalistsChosen() | FinalistEnded():
+                self._of_finalists(event)
+
+    def _of_finalists(self, event: FinalistsChosen | FinalistEnded) -> None:
+        if isinstance(event, FinalistsChosen):
+            self.chosen = event
+        else:
+            self.finished.setdefault(event.run, event)
+
+    def _retry(self, run: TrainedRun) -> None:
+        self.rungs.pop(run, None)
+        if isinstance(run, FinalistRun):
+            self.finished.pop(run, None)
+            return
+        self.ended.pop(run.number, None)
+        if self.chosen is not None and not self.chosen.configurations:
+            # No trial had a value: now one may get one.
+            self.chosen = None
+
+    def seconds_spent(self, now: float) -> float:
+        """Return the wall time of all sessions, of which one is at work, up to ``now``."""
+        return self._phases.spent(now)
+
+    @property
+    def study(self) -> StudySpec:
+        """The study as this version reads it; what it cannot read has its default."""
+        if self._study is None:
+            self._study = shown_study(self.spec, self.begun.given)
+        return self._study
+
+    @property
+    def begun(self) -> StudyStarted:
+        """The first event."""
+        return self._first(StudyStarted)
+
+    def stored(self) -> StudySpec:
+        """Return the study as this version would run it.
+
+        Raises:
+            ConfigError: If this version cannot: with every problem.
+        """
+        return study_of(self.spec, self.begun.given)
 
     @property
     def objective(self) -> str:
         """Dotted metric that decides."""
-        return str(self._first(StudyStarted).spec["objective"])
+        return str(self.spec["objective"])
 
     def result(self, *, running: bool) -> StudyResult:
         """Return what is known now; needs at least the StudyStarted."""
-        study, objective = self._first(StudyStarted), self.objective
+        study, objective = self.begun, self.objective
         ranked, ended = self._last(FinalistsRanked), self._end()
         finalists = self._finalists(ranked, objective.partition("/")[2])
         session, report = self._last(SessionStarted), self._last(ReportWritten)
@@ -118,8 +154,9 @@ class Record:
         return StudyResult(
             name=study.name,
             state=_state(ended, running=running),
-            reason=ended.reason if ended else "",
-            spec=study.spec,
+            reason=ended.reason if ended and not running else "",
+            spec=self.spec,
+            study=self.study,
             spec_digest=study.spec_digest,
             dataset_digest=study.dataset_digest,
             label_names=study.label_names,
@@ -127,7 +164,7 @@ class Record:
             git_commit=study.git_commit,
             objective=objective,
             tracking_uri=session.tracking_uri if session else None,
-            parent_run_id=self.run_ids.get("study"),
+            parent_run_id=self.run_ids.get(StudyRun()),
             trials=tuple(self.trial(number, objective) for number in self.started),
             finalists=finalists,
             baseline=next((one for one in finalists if one.is_baseline), None),
@@ -135,7 +172,7 @@ class Record:
             winner_run=ranked.winner if ranked else None,
             model=self._model(),
             report=report.path if report else None,
-            seconds=phase_seconds(self.events),
+            seconds=self._phases.seconds(),
             started=study.time,
             arithmetic=lanes.arithmetic if lanes else None,
         )
@@ -146,19 +183,19 @@ class Record:
     def _last(self, kind: type[E]) -> E | None:
         return next((event for event in reversed(self.events) if isinstance(event, kind)), None)
 
-    def _end(self) -> StudyEnded | None:
-        """Return how the study ended; a session that began after that opened it again."""
-        marks = (StudyEnded, SessionStarted)
+    def _end(self) -> StudyEnded | StudyInterrupted | None:
+        """Return how the last session ended; None if it was killed or is at work."""
+        marks = (StudyEnded, StudyInterrupted, SessionStarted)
         last = next((one for one in reversed(self.events) if isinstance(one, marks)), None)
-        return last if isinstance(last, StudyEnded) else None
+        return None if isinstance(last, SessionStarted) else last
 
-    def _rungs(self, run: str) -> tuple[Rung, ...]:
+    def _rungs(self, run: RunId) -> tuple[Rung, ...]:
         return tuple(rung for _, rung in sorted(self.rungs[run].items()))
 
     def trial(self, number: int, objective: str) -> TrialResult:
         """Return what is known of one trial; ``objective`` is its dotted metric."""
         start, end = self.started[number], self.ended.get(number)
-        run = trial_run(number)
+        run = TrialRun(number)
         rungs = self._rungs(run)
         state = end.state if end else TrialState.RUNNING
         worthless = state in {TrialState.FAIL, TrialState.INFEASIBLE}
@@ -175,7 +212,20 @@ class Record:
             digest=start.digest,
             reason=end.reason if end else "",
             rungs=rungs,
+            settings=self.settings(number),
         )
+
+    def settings(self, number: int) -> dict[str, Any]:
+        """Return all settings of a trial as plain data; empty if the point is no trial.
+
+        Trials of journals of version 1 are drawn again: only what was drawn was kept.
+        """
+        start = self.started.get(number)
+        if start is None or start.spec or not start.digest:
+            return start.spec if start else {}
+        if number not in self._redrawn:
+            self._redrawn[number] = _redrawn(self.study, start.params)
+        return self._redrawn[number]
 
     def _finalists(
         self, ranked: FinalistsRanked | None, metric: str
@@ -185,7 +235,7 @@ class Record:
         seeds = self.chosen.seeds
         found = [
             self._finalist(
-                one, ranked, tuple(self._seed(one.place, seed, metric) for seed in seeds)
+                one, ranked, tuple(self._seed(one.trial, seed, metric) for seed in seeds)
             )
             for one in self.chosen.configurations
         ]
@@ -199,7 +249,7 @@ class Record:
         seeds: tuple[SeedResult, ...],
     ) -> FinalistResult:
         rankings = ranked.rankings if ranked else ()
-        ranking = next((one for one in rankings if one.place == chosen.place), None)
+        ranking = next((one for one in rankings if one.trial == chosen.trial), None)
         return FinalistResult(
             rank=ranking.rank if ranking else None,
             params=chosen.params,
@@ -211,10 +261,11 @@ class Record:
             loss=chosen.loss,
             family=chosen.family,
             is_baseline=chosen.is_baseline,
+            settings=self.settings(chosen.trial),
         )
 
-    def _seed(self, place: int, seed: int, metric: str) -> SeedResult:
-        run = finalist_run(place, seed)
+    def _seed(self, trial: int, seed: int, metric: str) -> SeedResult:
+        run = FinalistRun(trial, seed)
         end, rungs = self.finished.get(run), self._rungs(run)
         return SeedResult(
             seed=seed,
@@ -229,6 +280,7 @@ class Record:
             folder=end.folder if end else None,
             seconds=sum(rung.seconds for rung in rungs) + (end.seconds if end else 0.0),
             rungs=rungs,
+            reason=end.reason if end else "",
         )
 
     def _model(self) -> ModelResult | None:
@@ -250,7 +302,14 @@ def _with_strongest_baseline(ranked: Sequence[FinalistResult]) -> list[FinalistR
     return [one.model_copy(update={"is_baseline": one is best}) for one in ranked]
 
 
-def _state(ended: StudyEnded | None, *, running: bool) -> StudyState:
+def _state(ended: StudyEnded | StudyInterrupted | None, *, running: bool) -> StudyState:
     if running:
         return "RUNNING"
-    return ended.state if ended else "INTERRUPTED"
+    return ended.state if isinstance(ended, StudyEnded) else "INTERRUPTED"
+
+
+def _redrawn(study: StudySpec, params: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        return draw(study.trial, study.dataset, params).model_dump(mode="json")
+    except ConfigError:
+        return dict(params)

@@ -1,23 +1,27 @@
 """The journal of a study: one JSON line per fact, on disk before anybody acts on it.
 
 Lines are only ever appended and forced to disk. A kill can leave at most one torn last
-line; it is cut off when the study is taken up again, as if it had never been written.
+line; it is cut off when the study is resumed, as if it had never been written.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import os
+import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 from pydantic import ValidationError
 
-from study.errors import Problem, StoreError, StudyError
+from study.errors import MachineError, Problem, StoreError, StudyError
 from study.plan.events import EVENT, SCHEMA_VERSION, AnyEvent, StudyStarted
+from study.plan.migrate import migrated
 
 _log = logging.getLogger(__name__)
 
@@ -27,41 +31,59 @@ Listener = Callable[[int, AnyEvent], None]
 
 @final
 class Journal:
-    """Appends events and tells listeners of each; safe from several threads."""
+    """Appends events and tells listeners of each; safe from several threads.
+
+    A journal of an earlier version is rewritten when it is opened; the old file stays next to
+    it, as ``journal.v1.jsonl``.
+    """
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        self.events: list[AnyEvent] = read_journal(file) if file.exists() else []
+        file.parent.mkdir(parents=True, exist_ok=True)
+        self.events: list[AnyEvent] = _opened(file) if file.exists() else []
         self.broken: StudyError | None = None
         """Why nothing can be written any more, if that is so."""
         self._lock = threading.RLock()
         self._listeners: list[Listener] = []
-        file.parent.mkdir(parents=True, exist_ok=True)
-        self._stream = file.open("ab")
+        # Unbuffered: what a failed write leaves in a buffer would reach the disk later.
+        self._stream = file.open("ab", buffering=0)
         self._stream.truncate(_whole_length(file))
 
     def append(self, event: AnyEvent) -> None:
         """Write ``event`` to disk, then tell the listeners.
 
         Raises:
-            StudyError: If it cannot be written; :attr:`broken` holds it from then on.
+            StudyError: If it cannot be written; :attr:`broken` holds it from then on, and
+                every further event is refused.
         """
         line = event.model_dump_json().encode() + b"\n"
         with self._lock:
-            self._write(line)
-            self.events.append(event)
+            if self.broken is not None:
+                raise self.broken
+            length, count = self._stream.seek(0, os.SEEK_END), len(self.events)
+            try:
+                self._write(line)
+                self.events.append(event)
+            except BaseException as error:
+                # Full disk, or Ctrl-C while the disk works: memory and disk must agree.
+                del self.events[count:]
+                with suppress(OSError):
+                    self._stream.truncate(length)
+                if isinstance(error, OSError):
+                    raise self._break(error) from None
+                raise
             for listener in self._listeners:
                 self._tell(listener, event)
 
     def _write(self, line: bytes) -> None:
-        try:
-            self._stream.write(line)
-            self._stream.flush()
-            os.fsync(self._stream.fileno())
-        except OSError as error:
-            rule = f"cannot be written: {error.strerror}; what it holds is kept"
-            self.broken = StudyError(Problem(str(self.file), rule))
-            raise self.broken from None
+        while line:
+            line = line[self._stream.write(line) or 0 :]
+        os.fsync(self._stream.fileno())
+
+    def _break(self, error: OSError) -> StudyError:
+        rule = f"cannot be written: {error.strerror}; what it holds is kept"
+        self.broken = MachineError(Problem(str(self.file), rule))
+        return self.broken
 
     def _tell(self, listener: Listener, event: AnyEvent) -> None:
         try:
@@ -77,7 +99,8 @@ class Journal:
 
     def close(self) -> None:
         """Close the file; what was appended is on disk already."""
-        self._stream.close()
+        with suppress(OSError):
+            self._stream.close()
 
 
 def now() -> float:
@@ -86,40 +109,74 @@ def now() -> float:
 
 
 def read_journal(file: Path) -> list[AnyEvent]:
-    """Return the events of a journal, without a torn last line.
+    """Return the events of a journal, without a torn last line; older versions are migrated.
 
     Raises:
         StoreError: If it is damaged, or written by a newer version of this package.
     """
-    whole = file.read_bytes()[: _whole_length(file)]
-    events: list[AnyEvent] = []
-    for number, line in enumerate(whole.splitlines(), start=1):
-        try:
-            events.append(EVENT.validate_json(line, strict=True))
-        except ValidationError:
-            _refuse_newer(file, whole)
-            raise StoreError(Problem(f"{file}:{number}", "is damaged: not an event")) from None
-    _refuse_newer(file, whole)
+    whole = file.read_bytes()
+    return _events(file, whole[: whole.rfind(b"\n") + 1])
+
+
+def _opened(file: Path) -> list[AnyEvent]:
+    """Return the events of a journal that will be written to, migrated on disk too."""
+    whole = file.read_bytes()
+    whole = whole[: whole.rfind(b"\n") + 1]
+    events, version = _events(file, whole), _version(whole)
+    if events and version < SCHEMA_VERSION:
+        shutil.copyfile(file, file.with_suffix(f".v{version}.jsonl"))
+        lines = (event.model_dump_json().encode() + b"\n" for event in events)
+        _replace(file, b"".join(lines))
     return events
 
 
-def _whole_length(file: Path) -> int:
-    return file.read_bytes().rfind(b"\n") + 1
+def _replace(file: Path, content: bytes) -> None:
+    new = file.with_suffix(".new")
+    with new.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    new.replace(file)
 
 
-def _refuse_newer(file: Path, whole: bytes) -> None:
-    import json
-
-    try:
-        version = json.loads(whole.split(b"\n", 1)[0] or b"{}").get("schema_version", 0)
-    except (ValueError, AttributeError):
-        return
-    if isinstance(version, int) and version > SCHEMA_VERSION:
+def _events(file: Path, whole: bytes) -> list[AnyEvent]:
+    version, lines = _version(whole), whole.splitlines()
+    if version > SCHEMA_VERSION:
         rule = (
             f"was written by a newer version of study (schema {version}, this one reads up to "
             f"{SCHEMA_VERSION}): update study"
         )
         raise StoreError(Problem(str(file), rule))
+    if version == SCHEMA_VERSION or not lines:
+        return [_event(file, number, line) for number, line in enumerate(lines, start=1)]
+    return [_event(file, n, line) for n, line in enumerate(_migrated(file, lines, version), 1)]
+
+
+def _event(file: Path, number: int, line: bytes | str) -> AnyEvent:
+    try:
+        return EVENT.validate_json(line, strict=True)
+    except ValidationError:
+        raise StoreError(Problem(f"{file}:{number}", "is damaged: not an event")) from None
+
+
+def _migrated(file: Path, lines: Iterable[bytes], version: int) -> list[str]:
+    try:
+        return [json.dumps(line) for line in migrated(map(json.loads, lines), version)]
+    except (ValueError, KeyError, IndexError, AttributeError, TypeError):
+        raise StoreError(Problem(str(file), "is damaged: not a journal")) from None
+
+
+def _version(whole: bytes) -> int:
+    """Return the schema version that a journal's first line names; the current one if none."""
+    try:
+        version: Any = json.loads(whole.split(b"\n", 1)[0])["schema_version"]
+    except (ValueError, KeyError, TypeError):
+        return SCHEMA_VERSION
+    return version if isinstance(version, int) else SCHEMA_VERSION
+
+
+def _whole_length(file: Path) -> int:
+    return file.read_bytes().rfind(b"\n") + 1
 
 
 __all__ = ["Journal", "Listener", "StudyStarted", "now", "read_journal"]

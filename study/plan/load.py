@@ -49,20 +49,28 @@ def parse_study(data: Data) -> StudySpec:
     Raises:
         ConfigError: With every problem.
     """
+    spec, problems = read_study(data)
+    if spec is None or problems:
+        raise ConfigError(problems)
+    return spec
+
+
+def read_study(data: Data) -> tuple[StudySpec | None, tuple[Problem, ...]]:
+    """Return a study without what is wrong in ``data``, and every problem.
+
+    The study is None if even so there is none.
+    """
     found: dict[str, Problem] = {}
     rest = data
     while True:
         try:
-            spec = parse(StudySpec, rest)
+            return parse(StudySpec, rest), tuple(found.values())
         except ConfigError as error:
             new = {one.path: one for one in error.problems if one.path not in found}
             found |= new
-            if new:
-                rest = _without_paths(rest, list(new))
-                continue
-        if not found:
-            return spec
-        raise ConfigError(found.values())
+            if not new:
+                return None, tuple(found.values())
+            rest = _without_paths(rest, list(new))
 
 
 def _without_paths(data: Data, paths: Iterable[str]) -> Data:

@@ -8,8 +8,15 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypeAlias, final
 
-from study.plan.events import SCHEMA_VERSION, Family, IntervalValue, Value
+from pydantic import Field
+
+from study.plan.events import Family, IntervalValue, Value
+from study.plan.runs import AnyFinalistRun
+from study.plan.study import StudySpec
 from study.spec import Spec, TrialState
+
+RESULT_VERSION = 1
+"""Version of what `study show --json` prints: keys are added, none changes or goes."""
 
 StudyState: TypeAlias = Literal["RUNNING", "INTERRUPTED", "FINISHED", "FAILED"]
 
@@ -41,6 +48,8 @@ class TrialResult(Spec):
     digest: str
     reason: str
     rungs: tuple[Rung, ...]
+    settings: dict[str, Any]
+    """Every setting in force, as a trial's spec holds them; empty if the point is no trial."""
 
 
 @final
@@ -59,6 +68,8 @@ class SeedResult(Spec):
     folder: str | None
     seconds: float
     rungs: tuple[Rung, ...]
+    reason: str
+    """Why it failed; empty if it did not."""
 
 
 @final
@@ -76,6 +87,13 @@ class FinalistResult(Spec):
     family: Family
     is_baseline: bool
     """Whether it is the best classifier: of the search, and once ranked, of the finalists."""
+    settings: dict[str, Any]
+    """Every setting in force but the seed."""
+
+    @property
+    def failed_seeds(self) -> int:
+        """How many of its runs ended without a score."""
+        return sum(seed.state.ended and seed.val is None for seed in self.seeds)
 
 
 @final
@@ -102,11 +120,14 @@ class Seconds(Spec):
 class StudyResult(Spec):
     """What is known of a study."""
 
-    schema_version: int = SCHEMA_VERSION
+    schema_version: int = RESULT_VERSION
     name: str
     state: StudyState
     reason: str
     spec: dict[str, Any]
+    """As the journal holds it, with the settings changed since."""
+    study: StudySpec = Field(exclude=True)
+    """The same as this version reads it; what it cannot read has its default."""
     spec_digest: str
     dataset_digest: str
     label_names: tuple[str, ...]
@@ -120,8 +141,8 @@ class StudyResult(Spec):
     """By rank, once ranked; else in the order the search left them."""
     baseline: FinalistResult | None
     winner: FinalistResult | None
-    winner_run: str | None
-    """``finalist/PLACE/SEED`` of the run that was registered."""
+    winner_run: AnyFinalistRun | None
+    """The run that was registered."""
     model: ModelResult | None
     report: str | None
     seconds: Seconds
@@ -133,3 +154,8 @@ class StudyResult(Spec):
     def metric(self) -> str:
         """Name of the objective without its split."""
         return self.objective.partition("/")[2]
+
+    @property
+    def dataset(self) -> str:
+        """Name of the dataset."""
+        return str(self.spec.get("dataset", {}).get("name", "unknown"))

@@ -89,13 +89,11 @@ class _Winner:
 
     @property
     def model_name(self) -> str:
-        spec = self._result.spec
-        return str(spec["registry"]["model"] or spec["dataset"]["name"])
+        return self._result.study.model_name
 
     @property
     def floors(self) -> Mapping[str, float]:
-        floors: Mapping[str, float] = self._result.spec["registry"]["floors"]
-        return floors
+        return self._result.study.registry.floors
 
     def test_means(self) -> dict[str, float]:
         """Return the configuration's means over its seeds, by ``test/metric``."""
@@ -127,7 +125,7 @@ class _Winner:
 def _find(result: StudyResult) -> tuple[FinalistResult, SeedResult]:
     if result.winner is None or result.winner_run is None:
         raise GateError(f"{result.name}: there is no winner to register")
-    seed = int(result.winner_run.rpartition("/")[2])
+    seed = result.winner_run.seed
     return result.winner, next(one for one in result.winner.seeds if one.seed == seed)
 
 

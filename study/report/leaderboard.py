@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from study.plan.events import IntervalValue, finalist_run
+from study.plan.events import IntervalValue
 from study.plan.result import FinalistResult, SeedResult, StudyResult
+from study.plan.runs import FinalistRun
 from study.report.facts import labels, paths
 from study.report.formats import STATES, duration, interval, places, score, setting
 from study.report.markup import Html, element, joined
@@ -95,7 +96,7 @@ def runs(result: StudyResult) -> Html:
 def _run(result: StudyResult, one: FinalistResult, seed: SeedResult) -> Html:
     digits = places(result)
     tag = None
-    if result.winner_run == finalist_run(one.place, seed.seed):
+    if result.winner_run == FinalistRun(one.trial, seed.seed):
         tag = element("span", "registered" if result.model else "median on val", class_="tag")
     return element(
         "tr",

@@ -8,18 +8,21 @@ from typing import TypeAlias, final
 from study.plan import (
     AnyEvent,
     FinalistEnded,
+    FinalistRun,
     FinalistsRanked,
     LanesPlanned,
     ModelRegistered,
     Record,
     ReportWritten,
     RungReached,
+    RunId,
+    RunRetried,
     SessionStarted,
     StudyEnded,
     StudyStarted,
     TrialEnded,
+    TrialRun,
     TrialStarted,
-    trial_run,
 )
 from study.spec import TrialState
 from study.tracking.openings import Opening, Openings
@@ -45,9 +48,9 @@ class Ledger:
     def __init__(self) -> None:
         self._record = Record()
         self._openings: Openings | None = None
-        self._runs: dict[str, Opening] = {}
+        self._runs: dict[RunId, Opening] = {}
         """Runs of trials and finalists that have begun."""
-        self._open: dict[str, Opening] = {}
+        self._open: dict[RunId, Opening] = {}
         """Those of them that no event has ended."""
         self._is_live = False
 
@@ -113,34 +116,50 @@ class Ledger:
     def _of_run(self, event: AnyEvent, openings: Openings) -> Iterator[Write]:
         match event:
             case TrialStarted():
-                yield self._begin(openings.trial(event), event.time)
+                settings = self._record.settings(event.number)
+                yield self._begin(openings.trial(event, settings), event.time)
             case RungReached():
                 yield from self._met(event, openings)
-                if event.run in self._runs:
-                    values = points(event.metrics, event.time, event.epoch)
-                    yield Write(self._runs[event.run], event.time, points=values)
+                yield from self._rung(event)
             case TrialEnded():
-                run = trial_run(event.number)
+                run = TrialRun(event.number)
                 yield from self._end(run, event.time, event.state, event.reason)
             case FinalistEnded():
                 yield from self._met(event, openings)
                 yield from self._finalist(event)
-            case FinalistsRanked():
-                opening = self._runs.get(event.winner)
-                if opening is not None:
-                    yield Write(opening, event.time, tags={"study.winner": "true"})
+            case RunRetried() | FinalistsRanked():
+                yield from self._marked(event)
 
-    def _begin(self, opening: Opening, time: float) -> Write:
+    def _rung(self, event: RungReached) -> Iterator[Write]:
+        if event.run in self._runs:
+            values = points(event.metrics, event.time, event.epoch)
+            yield Write(self._runs[event.run], event.time, points=values)
+
+    def _marked(self, event: RunRetried | FinalistsRanked) -> Iterator[Write]:
+        run = event.run if isinstance(event, RunRetried) else event.winner
+        opening = self._runs.get(run)
+        if opening is None:
+            return
+        if isinstance(event, RunRetried):
+            yield self._begin(opening, event.time, opens=False)
+        else:
+            yield Write(opening, event.time, tags={"study.winner": "true"})
+
+    def _begin(self, opening: Opening, time: float, *, opens: bool = True) -> Write:
         self._runs[opening.run] = self._open[opening.run] = opening
-        tags = {"trial.state": TrialState.RUNNING.value}
-        return Write(opening, time, opens=True, tags=tags)
+        tags = {"trial.state": TrialState.RUNNING.value, "reason": ""}
+        return Write(opening, time, opens=opens, tags=tags, status=None if opens else "RUNNING")
 
     def _met(self, event: RungReached | FinalistEnded, openings: Openings) -> Iterator[Write]:
         """Begin a finalist's run with the first that is heard of it."""
-        if event.run not in self._runs and event.run.startswith("finalist/"):
-            began = event.time - event.seconds
-            opening = openings.finalist(event.run, self._record.chosen, began)
-            if opening is not None:
+        run, chosen = event.run, self._record.chosen
+        if run in self._runs or not isinstance(run, FinalistRun) or chosen is None:
+            return
+        for one in chosen.configurations:
+            if one.trial == run.trial:
+                began = event.time - event.seconds
+                settings = self._record.settings(run.trial)
+                opening = openings.finalist(run, one, settings, began)
                 yield self._begin(opening, event.time)
 
     def _finalist(self, event: FinalistEnded) -> Iterator[Write]:
@@ -158,7 +177,7 @@ class Ledger:
         )
         yield from self._end(event.run, event.time, event.state, event.reason)
 
-    def _end(self, run: str, time: float, state: TrialState, reason: str) -> Iterator[Write]:
+    def _end(self, run: RunId, time: float, state: TrialState, reason: str) -> Iterator[Write]:
         opening = self._open.pop(run, None)
         if opening is not None:
             tags = {"trial.state": state.value} | ({"reason": reason} if reason else {})

@@ -14,7 +14,7 @@ from collections import Counter
 from pathlib import Path
 from typing import final
 
-from study.plan import AnyEvent, Journal, RunOpened, StudyStarted, now
+from study.plan import AnyEvent, Journal, RunId, RunOpened, StudyStarted, now
 from study.tracking.artifacts import log_artifacts
 from study.tracking.cursor import events_held, save_cursor
 from study.tracking.ledger import Ledger
@@ -62,8 +62,8 @@ class Mirror:
         self._writes: list[Write] = []
         self._taken = 0
         self._done = 0
-        self._announced: dict[str, str] = {}
-        self._refused: Counter[str] = Counter()
+        self._announced: dict[RunId, str] = {}
+        self._refused: Counter[RunId | str] = Counter()
         self._changed = threading.Condition()
         self._flushing = 0
         self._closing = False
@@ -157,7 +157,9 @@ class Mirror:
         return study_id(study.name, study.spec_digest, study.time)
 
     def _connect(self) -> Runs:
-        return Runs(self._store, self._study().name, self._study_id)
+        opened = [one for one in self._journal.events if isinstance(one, RunOpened)]
+        known = {one.run_id: one.run for one in opened}
+        return Runs(self._store, self._study().name, self._study_id, known)
 
     def _remembered(self, runs: Runs) -> Ledger:
         """Return a ledger that knows the events which the store holds already."""

@@ -11,20 +11,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias, final
 
-from study.errors import ConfigError
 from study.plan import (
     Configuration,
-    FinalistsChosen,
-    StudySpec,
+    FinalistRun,
+    RunId,
+    StudyRun,
     StudyStarted,
+    TrialRun,
     TrialStarted,
-    draw,
-    trial_run,
 )
-from study.spec import parse
 
-STUDY = "study"
-"""How the parent run is called in events."""
+STUDY = StudyRun()
+"""The parent run."""
 
 Text: TypeAlias = Mapping[str, str]
 
@@ -34,8 +32,7 @@ Text: TypeAlias = Mapping[str, str]
 class Opening:
     """A run as it begins."""
 
-    run: str
-    """``study``, ``trial/NUMBER`` or ``finalist/PLACE/SEED``."""
+    run: RunId
     name: str
     """What MLflow shows."""
     time: float
@@ -51,7 +48,6 @@ class Openings:
     def __init__(self, started: StudyStarted) -> None:
         self.study_id = study_id(started.name, started.spec_digest, started.time)
         self._started = started
-        self._spec = _spec(started)
 
     @cached_property
     def study(self) -> Opening:
@@ -62,40 +58,42 @@ class Openings:
         tags = {"package.version": started.package_version}
         return self._opening(STUDY, started.name, started.time, tags, params)
 
-    def trial(self, event: TrialStarted) -> Opening:
-        """Return a trial's."""
+    def trial(self, event: TrialStarted, settings: Mapping[str, Any]) -> Opening:
+        """Return a trial's.
+
+        Args:
+            event: Its beginning.
+            settings: All that are in force; of a point that is no trial there are none, and
+                what was drawn stands in their place.
+        """
         tags = {
             "trial.number": str(event.number),
             "trial.digest": event.digest,
             "loss.family": event.family,
         }
         name = f"{event.number:03d}-{event.digest[:8]}".rstrip("-")
-        params = self._params({"loss.name": event.loss, **event.params})
-        return self._opening(trial_run(event.number), name, event.time, tags, params)
+        params = _flat(settings or {"loss.name": event.loss, **event.params})
+        return self._opening(TrialRun(event.number), name, event.time, tags, params)
 
-    def finalist(self, run: str, chosen: FinalistsChosen | None, time: float) -> Opening | None:
-        """Return a finalist run's; None if nobody chose it."""
-        _, place, seed = run.split("/")
-        configuration = _configuration(chosen, int(place))
-        if configuration is None:
-            return None
+    def finalist(
+        self, run: FinalistRun, chosen: Configuration, settings: Mapping[str, Any], time: float
+    ) -> Opening:
+        """Return a finalist run's."""
         tags = {
-            "trial.number": str(configuration.trial),
-            "loss.family": configuration.family,
-            "place": place,
-            "seed": seed,
-            "is_baseline": str(configuration.is_baseline).lower(),
+            "trial.number": str(run.trial),
+            "loss.family": chosen.family,
+            "seed": str(run.seed),
+            "is_baseline": str(chosen.is_baseline).lower(),
         }
-        values = {"loss.name": configuration.loss, **configuration.params, "seed": int(seed)}
-        name = f"finalist-{place}-seed-{seed}"
-        return self._opening(run, name, time, tags, self._params(values))
+        params = _flat({**settings, "seed": run.seed})
+        return self._opening(run, run.folder, time, tags, params)
 
-    def _opening(self, run: str, name: str, time: float, tags: Text, params: Text) -> Opening:
+    def _opening(self, run: RunId, name: str, time: float, tags: Text, params: Text) -> Opening:
         started = self._started
         common = {
             "study.id": self.study_id,
-            "study.run": run,
-            "study.role": run.partition("/")[0],
+            "study.run": str(run),
+            "study.role": _ROLES[type(run)],
             "study.digest": started.spec_digest,
             "dataset.digest": started.dataset_digest,
             "git.commit": started.git_commit or "",
@@ -105,16 +103,6 @@ class Openings:
             "mlflow.source.git.commit": started.git_commit or "",
         }
         return Opening(run, name, time, {**common, **tags}, params)
-
-    def _params(self, values: Mapping[str, Any]) -> dict[str, str]:
-        """Return all settings of a trial; of one that cannot be, only what was drawn."""
-        if self._spec is not None:
-            try:
-                drawn = draw(self._spec.trial, self._spec.dataset, values)
-                return _flat(drawn.model_dump(mode="json"))
-            except ConfigError:
-                pass
-        return _flat(values)
 
 
 def study_id(name: str, spec_digest: str, started: float) -> str:
@@ -126,16 +114,7 @@ def study_id(name: str, spec_digest: str, started: float) -> str:
     return f"{name}-{spec_digest}-{round(started * 1000):x}"
 
 
-def _spec(started: StudyStarted) -> StudySpec | None:
-    try:
-        return parse(StudySpec, started.spec)
-    except ConfigError:
-        return None  # Written by a version of this package with other fields.
-
-
-def _configuration(chosen: FinalistsChosen | None, place: int) -> Configuration | None:
-    configurations = chosen.configurations if chosen else ()
-    return next((one for one in configurations if one.place == place), None)
+_ROLES = {StudyRun: "study", TrialRun: "trial", FinalistRun: "finalist"}
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

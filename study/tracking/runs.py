@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Any, final
 
+from study.plan import RunId, parse_run
 from study.tracking.openings import STUDY, Opening
 from study.tracking.store import Store
 from study.tracking.writes import Write
 
+NOTHING: Mapping[str, RunId] = {}
 _PAGE = 1000
 _BATCH = 100
 """MLflow takes at most so many parameters or tags at a time."""
@@ -23,11 +25,23 @@ class Runs:
     the answer was lost.
     """
 
-    def __init__(self, store: Store, name: str, study_id: str) -> None:
+    def __init__(
+        self, store: Store, name: str, study_id: str, known: Mapping[str, RunId] = NOTHING
+    ) -> None:
+        """Look for the runs.
+
+        Args:
+            store: Where to look.
+            name: Of the experiment.
+            study_id: Their tag.
+            known: Runs by their MLflow ids, as the journal has them. Tags of version 1 name
+                finalists otherwise.
+        """
+        self._known = known
         self._client = store.client
         self._experiment = store.experiment(name)
         self.ids = self._find(study_id)
-        """Run ids by the runs' names in events."""
+        """MLflow's ids of the runs there are."""
 
     def write(self, write: Write) -> str:
         """Make ``write`` true and return the run's id."""
@@ -47,10 +61,10 @@ class Runs:
                 self._client.set_terminated(run_id, ended, _milliseconds(write.time))
         return run_id
 
-    def _find(self, study_id: str) -> dict[str, str]:
+    def _find(self, study_id: str) -> dict[RunId, str]:
         from mlflow.entities import ViewType
 
-        found: dict[str, str] = {}
+        found: dict[RunId, str] = {}
         token = None
         while True:
             page = self._client.search_runs(
@@ -63,7 +77,9 @@ class Runs:
                 page_token=token,
             )
             for run in page:
-                found.setdefault(run.data.tags["study.run"], run.info.run_id)
+                run_id = run.info.run_id
+                named = self._known.get(run_id) or parse_run(run.data.tags["study.run"])
+                found.setdefault(named, run_id)
             token = page.token
             if not token:
                 return found

@@ -33,7 +33,7 @@ def summary_tags(result: StudyResult) -> dict[str, str]:
     if winner is not None:
         found |= {"winner.loss": winner.loss, "winner.params": json.dumps(winner.params)}
     if result.winner_run is not None:
-        found["winner.run"] = result.winner_run
+        found["winner.run"] = str(result.winner_run)
     return found
 
 

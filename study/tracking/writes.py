@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias, final
 
+from study.plan import RunId
 from study.tracking.openings import Opening
 
 Status: TypeAlias = Literal["RUNNING", "FINISHED", "KILLED", "FAILED"]
@@ -49,7 +50,7 @@ class Write:
 
 def merged(writes: Iterable[Write]) -> list[Write]:
     """Return one write per run that says all that ``writes`` say of it, in their order."""
-    found: dict[str, Write] = {}
+    found: dict[RunId, Write] = {}
     for write in writes:
         before = found.get(write.opening.run)
         if before is None:

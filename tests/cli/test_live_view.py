@@ -7,7 +7,15 @@ import pytest
 from rich.console import Console
 
 from study.cli.live_view import LiveView, line_of, what_is_awaited
-from study.plan import Journal, LanesPlanned, Record, RungReached, TrialEnded, TrialStarted
+from study.plan import (
+    Journal,
+    LanesPlanned,
+    Record,
+    RungReached,
+    TrialEnded,
+    TrialRun,
+    TrialStarted,
+)
 from study.plan.events import StudyStarted
 from study.plan.load import load
 from study.spec import TrialState
@@ -41,7 +49,7 @@ def started(number: int) -> TrialStarted:
 
 def rung(value: float) -> RungReached:
     return RungReached(
-        time=2.0, run="trial/0", epoch=3, metrics={"val/f1_macro": value}, seconds=1.0
+        time=2.0, run=TrialRun(0), epoch=3, metrics={"val/f1_macro": value}, seconds=1.0
     )
 
 

@@ -29,6 +29,7 @@ def trial(
         digest=digest or str(number),
         reason="",
         rungs=(),
+        settings={},
     )
 
 

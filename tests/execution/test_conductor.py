@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from study.errors import MachineError
 from study.execution.assign import Places
 from study.execution.conductor import Conductor, Nothing
 from study.execution.job import Assignment, Report
@@ -197,18 +198,45 @@ def test_an_objective_that_is_not_finite_fails_the_trial(spec: StudySpec, tmp_pa
     assert result_of(journal).trials[0].state == "FAIL"
 
 
-def test_a_run_whose_lane_is_lost_fails_and_the_study_goes_on(
-    spec: StudySpec, tmp_path: Path
-) -> None:
+def test_a_run_that_lost_its_lane_runs_again(spec: StudySpec, tmp_path: Path) -> None:
     journal = begin(tmp_path / "journal.jsonl", spec)
     conductor = conductor_of(journal, spec, tmp_path)
     first = conductor.next()
     assert isinstance(first, Assignment)
-    conductor.lose(first.run, "its lane died twice")
-    conductor.lose(first.run, "told again")
-    assert result_of(journal).trials[0].reason == "its lane died twice"
+    conductor.lose(first.run, "its node is gone")
+    conductor.lose(first.run, "said again")
+    assert conductor.next() == first
+    conductor.lose(first.run, "its node is gone")
     drive(conductor)
+    assert "FAIL" not in {str(trial.state) for trial in result_of(journal).trials}
     assert len(result_of(journal).trials) == 11
+
+
+def test_lanes_that_are_lost_again_and_again_interrupt(spec: StudySpec, tmp_path: Path) -> None:
+    journal = begin(tmp_path / "journal.jsonl", spec)
+    conductor = conductor_of(journal, spec, tmp_path)
+    for _ in range(2):
+        conductor.next()
+        conductor.lose("trial/0", "its node is gone")
+    conductor.next()
+    with pytest.raises(MachineError, match="trial/0 lost its lane 3 times in one rung: its node"):
+        conductor.lose("trial/0", "its node is gone")
+    assert result_of(journal).trials[0].state == "RUNNING"
+
+
+def test_a_fault_of_the_machine_is_not_the_trials(spec: StudySpec, tmp_path: Path) -> None:
+    journal = begin(tmp_path / "journal.jsonl", spec)
+    conductor = conductor_of(journal, spec, tmp_path)
+    first = conductor.next()
+    assert isinstance(first, Assignment)
+    full = Report(first.run, 0, {}, failed="No space left on device", is_machine_fault=True)
+    with pytest.raises(MachineError, match="No space left"):
+        conductor.hear(full)
+    assert str(conductor.interrupted) == "No space left on device"
+    resumed = conductor_of(journal, spec, tmp_path)
+    assert resumed.next() == first
+    drive(conductor_of(journal, spec, tmp_path))
+    assert "FAIL" not in {str(trial.state) for trial in result_of(journal).trials}
 
 
 def test_no_more_runs_than_lanes_and_none_while_the_last_trials_run(

@@ -11,7 +11,14 @@ from study.errors import StudyError
 from study.metrics import evaluate
 from study.models import BowSpec
 from study.pipeline.rank import rank_finalists
-from study.plan import FinalistResult, FinalistsRanked, SeedResult, StudyResult, fold
+from study.plan import (
+    FinalistResult,
+    FinalistRun,
+    FinalistsRanked,
+    SeedResult,
+    StudyResult,
+    fold,
+)
 from study.plan.events import (
     AnyEvent,
     Configuration,
@@ -57,7 +64,9 @@ def scores_of(data: PreparedData, name: Split, noise: float, seed: int) -> np.nd
     return found
 
 
-def result_of(folder: Path, data: PreparedData, failed: tuple[str, ...] = ()) -> StudyResult:
+def result_of(
+    folder: Path, data: PreparedData, failed: tuple[FinalistRun, ...] = ()
+) -> StudyResult:
     """A study whose finalists left their scores in ``folder``."""
     ends = [end_of(folder, data, place, seed) for place in NOISE for seed in SEEDS]
     ends = [one if one.run not in failed else lost(one.run) for one in ends]
@@ -88,7 +97,7 @@ def end_of(folder: Path, data: PreparedData, place: int, seed: int) -> FinalistE
     save_file({"val_score_NL": val, "test_score_NL": test}, there / SCORES_FILE)
     return FinalistEnded(
         time=1.0,
-        run=f"finalist/{place}/{seed}",
+        run=FinalistRun(place, seed),
         state=TrialState.COMPLETE,
         val=evaluate(val, data.split("val").y_NL.numpy(), 0.5),
         test=evaluate(test, data.split("test").y_NL.numpy(), 0.5),
@@ -98,12 +107,12 @@ def end_of(folder: Path, data: PreparedData, place: int, seed: int) -> FinalistE
     )
 
 
-def lost(run: str) -> FinalistEnded:
+def lost(run: FinalistRun) -> FinalistEnded:
     return FinalistEnded(time=1.0, run=run, state=TrialState.FAIL, reason="lost")
 
 
 def ranked(
-    tmp_path: Path, data: PreparedData, *failed: str
+    tmp_path: Path, data: PreparedData, *failed: FinalistRun
 ) -> tuple[FinalistsRanked, StudyResult]:
     result = result_of(tmp_path / "s", data, failed)
     return rank_finalists(result, tmp_path / "s", data), result
@@ -118,9 +127,9 @@ def test_the_best_mean_on_val_wins_and_means_are_those_of_the_runs(
     tmp_path: Path, data: PreparedData
 ) -> None:
     ranking, result = ranked(tmp_path, data)
-    assert [(one.place, one.rank) for one in ranking.rankings] == [(1, 1), (0, 2)]
+    assert [(one.trial, one.rank) for one in ranking.rankings] == [(1, 1), (0, 2)]
     for one in ranking.rankings:
-        seeds = seeds_of(result, one.place)
+        seeds = seeds_of(result, one.trial)
         for name in ("val", "test"):
             interval = getattr(one, name)
             mean = np.mean([getattr(seed, name) for seed in seeds])
@@ -134,22 +143,31 @@ def test_the_winning_run_is_the_one_with_the_median_val(
     ranking, result = ranked(tmp_path, data)
     values = {seed.seed: seed.val or 0.0 for seed in seeds_of(result, 1)}
     median = sorted(values, key=lambda seed: values[seed])[1]
-    assert ranking.winner == f"finalist/1/{median}"
+    assert ranking.winner == FinalistRun(1, median)
 
 
 def test_failed_runs_are_left_out(tmp_path: Path, data: PreparedData) -> None:
-    runs = [f"finalist/1/{seed}" for seed in SEEDS]
+    runs = [FinalistRun(1, seed) for seed in SEEDS]
     ranking, _ = ranked(tmp_path, data, *runs)
-    assert [(one.place, one.rank) for one in ranking.rankings] == [(0, 1)]
+    assert [(one.trial, one.rank) for one in ranking.rankings] == [(0, 1)]
+
+
+def test_failed_seeds_rank_behind_a_lower_mean(tmp_path: Path, data: PreparedData) -> None:
+    """Place 1 has the better mean, but one of its seeds failed."""
+    ranking, result = ranked(tmp_path, data, FinalistRun(1, 3))
+    assert [(one.trial, one.rank) for one in ranking.rankings] == [(0, 1), (1, 2)]
+    assert ranking.rankings[1].val.mean > ranking.rankings[0].val.mean
+    assert [one.failed_seeds for one in result.finalists] == [0, 1]
 
 
 def test_of_two_runs_the_better_is_the_median(tmp_path: Path, data: PreparedData) -> None:
-    ranking, result = ranked(tmp_path, data, "finalist/1/3")
+    ranking, result = ranked(tmp_path, data, FinalistRun(1, 3), FinalistRun(0, 1))
     values = {seed.seed: seed.val for seed in seeds_of(result, 1) if seed.val is not None}
-    assert ranking.winner == f"finalist/1/{max(values, key=lambda seed: values[seed])}"
+    best = max(values, key=lambda seed: values[seed])
+    assert ranking.winner == FinalistRun(1, best)
 
 
 def test_when_all_failed_it_is_said(tmp_path: Path, data: PreparedData) -> None:
-    runs = [f"finalist/{place}/{seed}" for place in NOISE for seed in SEEDS]
+    runs = [FinalistRun(place, seed) for place in NOISE for seed in SEEDS]
     with pytest.raises(StudyError, match="every finalist run failed"):
         ranked(tmp_path, data, *runs)

@@ -8,6 +8,7 @@ from study.plan import (
     AnyEvent,
     Configuration,
     FinalistEnded,
+    FinalistRun,
     FinalistsChosen,
     FinalistsRanked,
     IntervalValue,
@@ -17,11 +18,12 @@ from study.plan import (
     RunOpened,
     SessionStarted,
     StudyEnded,
+    StudyRun,
     StudyStarted,
     TrialEnded,
     TrialStarted,
     fold,
-    phase_seconds,
+    parse_trained,
 )
 from study.plan.events import Family
 from study.spec import TrialState
@@ -50,7 +52,9 @@ def trial(number: int, loss: str = "reg", family: Family = "contrastive") -> Tri
 
 
 def rung(run: str, epoch: int, value: float, time: float = 2.0) -> RungReached:
-    return RungReached(time=time, run=run, epoch=epoch, metrics={METRIC: value}, seconds=1.5)
+    return RungReached(
+        time=time, run=parse_trained(run), epoch=epoch, metrics={METRIC: value}, seconds=1.5
+    )
 
 
 def configuration(place: int, family: Family, *, is_baseline: bool) -> Configuration:
@@ -66,7 +70,7 @@ def interval(mean: float) -> IntervalValue:
 def finished(place: int, value: float) -> FinalistEnded:
     return FinalistEnded(
         time=4.0,
-        run=f"finalist/{place}/1",
+        run=FinalistRun(place, 1),
         state=TrialState.COMPLETE,
         val={"f1_macro": value},
         test={"f1_macro": value / 2},
@@ -134,17 +138,17 @@ def whole() -> list[AnyEvent]:
     )
     ranks = {0: (3, 0.1), 1: (2, 0.2), 2: (1, 0.3)}
     rankings = tuple(
-        Ranking(place=place, rank=rank, val=interval(mean), test=interval(mean))
+        Ranking(trial=place, rank=rank, val=interval(mean), test=interval(mean))
         for place, (rank, mean) in ranks.items()
     )
     return [
         started(),
         trial(0),
-        RunOpened(time=1.0, run="study", run_id="parent"),
-        RunOpened(time=1.0, run="finalist/2/1", run_id="run"),
+        RunOpened(time=1.0, run=StudyRun(), run_id="parent"),
+        RunOpened(time=1.0, run=FinalistRun(2, 1), run_id="run"),
         FinalistsChosen(time=3.0, configurations=configurations, seeds=(1,)),
         *(finished(place, mean) for place, (_, mean) in ranks.items()),
-        FinalistsRanked(time=5.0, rankings=rankings, winner="finalist/2/1"),
+        FinalistsRanked(time=5.0, rankings=rankings, winner=FinalistRun(2, 1)),
         ModelRegistered(time=6.0, name="m", version="1", aliases=("a",), uri="u", gate=()),
     ]
 
@@ -154,7 +158,7 @@ def test_finalists_come_by_rank_and_the_best_classifier_of_them_is_the_baseline(
     assert [one.place for one in result.finalists] == [2, 1, 0]
     assert result.winner == result.finalists[0] == result.baseline
     assert [one.is_baseline for one in result.finalists] == [True, False, False]
-    assert result.winner_run == "finalist/2/1"
+    assert result.winner_run == FinalistRun(2, 1)
     seed: Any = result.winner.seeds[0] if result.winner else None
     assert (seed.val, seed.test, seed.run_id) == (0.3, 0.15, "run")
     assert result.parent_run_id == "parent"
@@ -179,8 +183,8 @@ def test_time_between_sessions_belongs_to_no_phase() -> None:
         rung("trial/0", 3, 0.1, time=105.0),
         FinalistsChosen(time=106.0, configurations=(), seeds=()),
         rung("finalist/0/1", 3, 0.1, time=126.0),
-        FinalistsRanked(time=127.0, rankings=(), winner=""),
+        FinalistsRanked(time=127.0, rankings=(), winner=FinalistRun(0, 1)),
         StudyEnded(time=130.0, state="FINISHED"),
     ]
-    spent = phase_seconds(times)
+    spent = fold(times, running=False).seconds
     assert (spent.search, spent.finalists, spent.report) == (16.0, 21.0, 3.0)

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from study.errors import StoreError, StudyError
-from study.plan import Journal, RunOpened, read_journal
+from study.plan import Journal, RunOpened, parse_run, read_journal
 from study.plan.events import AnyEvent
 
 
 def event(run: str) -> RunOpened:
-    return RunOpened(time=1.5, run=run, run_id="abc")
+    return RunOpened(time=1.5, run=parse_run(run), run_id="abc")
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_damage_in_the_middle_is_told_with_its_line(file: Path) -> None:
 
 
 def test_a_newer_journal_is_refused(file: Path) -> None:
-    file.write_bytes(b'{"event": "study_started", "schema_version": 2, "x": 1}\n')
+    file.write_bytes(b'{"event": "study_started", "schema_version": 3, "x": 1}\n')
     with pytest.raises(StoreError, match="newer version of study"):
         Journal(file)
 

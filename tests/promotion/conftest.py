@@ -39,7 +39,7 @@ def ranked(empty_database: Path, tmp_path: Path) -> Ranked:
 
 def ranked_study(empty_database: Path, storage: Path, floors: dict[str, float]) -> Ranked:
     folder = storage / "quick"
-    exported_to(folder / "finalists" / "0-seed-1" / "model")
+    exported_to(folder / "finalists" / "finalist-0-seed-1" / "model")
     shutil.copyfile(empty_database, storage / "mlflow.db")
     store = open_store(None, storage)
     journal = Journal(folder / "journal.jsonl")

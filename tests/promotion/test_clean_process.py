@@ -23,7 +23,7 @@ TAGS = {"study.id": "quick", "study.run": "finalist/0/1"}
 
 @pytest.fixture
 def exported(ranked: Ranked) -> Path:
-    return ranked.folder / "finalists" / "0-seed-1" / "model"
+    return ranked.folder / "finalists" / "finalist-0-seed-1" / "model"
 
 
 @pytest.fixture

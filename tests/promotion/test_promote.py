@@ -47,7 +47,7 @@ def test_the_version_tells_where_it_comes_from(ranked: Ranked) -> None:
     version = ranked.store.client.get_model_version("tags", "1")
     winner = ranked.result.finalists[0].seeds[1]
     assert version.run_id == winner.run_id
-    exported = ranked.folder / "finalists" / "0-seed-1" / "model"
+    exported = ranked.folder / "finalists" / "finalist-0-seed-1" / "model"
     expected: dict[str, Any] = {
         "study.run": "finalist/0/1",
         "study.name": "quick",

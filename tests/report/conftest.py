@@ -28,11 +28,10 @@ from study.plan.events import (
     TrialEnded,
     TrialStarted,
     Value,
-    finalist_run,
-    trial_run,
 )
 from study.plan.fold import fold
 from study.plan.result import StudyResult
+from study.plan.runs import FinalistRun, TrialRun
 from study.spec import TrialState
 
 CLASSIFIERS = {"bce", "asl", "zlpr"}
@@ -112,7 +111,7 @@ class Story:
             loss=loss,
             family=family(loss),
         )
-        run, last = trial_run(number), 0
+        run, last = TrialRun(number), 0
         self.tell(RunOpened, run=run, run_id=f"{number:032x}")
         for epoch, value in curve:
             seconds = 2.0 * (epoch - last)
@@ -138,11 +137,12 @@ class Story:
             )
             for place, number in enumerate(trials)
         )
+        self._trials = trials
         self.tell(FinalistsChosen, configurations=chosen, seeds=tuple(range(seeds)))
 
     def finish(self, place: int, seed: int, val: float, test: float) -> None:
         """Tell that one finalist run ended."""
-        run, metric = finalist_run(place, seed), self.objective.partition("/")[2]
+        run, metric = FinalistRun(self._trials[place], seed), self.objective.partition("/")[2]
         self.tell(RunOpened, run=run, run_id=f"f{place}{seed}")
         self.tell(
             FinalistEnded,
@@ -167,11 +167,16 @@ class Story:
         up = not self.objective.endswith("loss")
         order = sorted(range(len(means)), key=lambda place: means[place][0], reverse=up)
         rankings = tuple(
-            Ranking(place=place, rank=rank, val=around(val, spread), test=around(test, spread))
+            Ranking(
+                trial=self._trials[place],
+                rank=rank,
+                val=around(val, spread),
+                test=around(test, spread),
+            )
             for rank, place in enumerate(order, start=1)
             for val, test in [means[place]]
         )
-        winner = finalist_run(order[0], seeds[len(seeds) // 2])
+        winner = FinalistRun(self._trials[order[0]], seeds[len(seeds) // 2])
         self.tell(FinalistsRanked, rankings=rankings, winner=winner)
 
     def register(self, *aliases: str, gate: tuple[str, ...] = ()) -> None:

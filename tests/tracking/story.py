@@ -8,6 +8,7 @@ from study.plan import (
     AnyEvent,
     Configuration,
     FinalistEnded,
+    FinalistRun,
     FinalistsChosen,
     FinalistsRanked,
     IntervalValue,
@@ -20,7 +21,9 @@ from study.plan import (
     StudyEnded,
     StudySpec,
     StudyStarted,
+    TrainedRun,
     TrialEnded,
+    TrialRun,
     TrialStarted,
 )
 from study.spec import TrialState, parse
@@ -58,13 +61,13 @@ def _search() -> list[AnyEvent]:
         SessionStarted(time=BEGAN + 1, tracking_uri="sqlite:///somewhere"),
         LanesPlanned(time=BEGAN + 2, lanes=2, workers=1, arithmetic="2 cores: 2 at a time"),
         _begins(0, {"loss.name": "reg", "loss.temperature": 0.1, "batch_size": 64}),
-        _rung("trial/0", 1, 0.2),
+        _rung(TrialRun(0), 1, 0.2),
         _begins(1, {"loss.name": "bce", "batch_size": 128}),
-        _rung("trial/1", 1, 0.1),
+        _rung(TrialRun(1), 1, 0.1),
         _ends(1, TrialState.PRUNED, "others were better at epoch 1"),
-        _rung("trial/0", 3, 0.3),
+        _rung(TrialRun(0), 3, 0.3),
         _begins(2, {"loss.name": "reg", "loss.temperature": 0.02, "batch_size": 64}),
-        _rung("trial/2", 1, 0.05),
+        _rung(TrialRun(2), 1, 0.05),
         _ends(2, TrialState.FAIL, "the loss became NaN"),
         _begins(3, {"loss.name": "reg", "batch_size": -1}, digest=""),
         _ends(3, TrialState.INFEASIBLE, "batch_size: must be at least 2, not -1"),
@@ -84,7 +87,7 @@ def _begins(number: int, params: dict[str, Any], digest: str = "738a088b1234") -
     )
 
 
-def _rung(run: str, epoch: int, value: float) -> AnyEvent:
+def _rung(run: TrainedRun, epoch: int, value: float) -> AnyEvent:
     metrics = {"val/f1_macro": value, "train/loss": 1.5}
     return RungReached(
         time=BEGAN + 100 + epoch, run=run, epoch=epoch, metrics=metrics, seconds=1.0
@@ -115,18 +118,18 @@ def _finalists() -> list[AnyEvent]:
     events: list[AnyEvent] = [
         FinalistsChosen(time=BEGAN + 300, configurations=(reg, bce), seeds=(0, 1))
     ]
-    for place, seed, score in ((0, 0, 0.4), (1, 0, 0.35), (0, 1, 0.44)):
-        run = f"finalist/{place}/{seed}"
+    for trial, seed, score in ((0, 0, 0.4), (1, 0, 0.35), (0, 1, 0.44)):
+        run = FinalistRun(trial, seed)
         events += [_rung(run, 1, 0.2), _rung(run, 9, 0.3), _scored(run, score)]
     failed = FinalistEnded(
-        time=BEGAN + 410, run="finalist/1/1", state=TrialState.FAIL, reason="out of disk"
+        time=BEGAN + 410, run=FinalistRun(1, 1), state=TrialState.FAIL, reason="out of disk"
     )
     val, test = _interval(0.45), _interval(0.42)
     rankings = (
-        Ranking(place=0, rank=1, val=val, test=test),
-        Ranking(place=1, rank=2, val=val, test=test),
+        Ranking(trial=0, rank=1, val=val, test=test),
+        Ranking(trial=1, rank=2, val=val, test=test),
     )
-    ranked = FinalistsRanked(time=BEGAN + 420, rankings=rankings, winner="finalist/0/1")
+    ranked = FinalistsRanked(time=BEGAN + 420, rankings=rankings, winner=FinalistRun(0, 1))
     return [*events, failed, ranked]
 
 
@@ -134,7 +137,7 @@ def _interval(mean: float) -> IntervalValue:
     return IntervalValue(mean=mean, low=mean - 0.01, high=mean + 0.01)
 
 
-def _scored(run: str, test: float) -> AnyEvent:
+def _scored(run: FinalistRun, test: float) -> AnyEvent:
     return FinalistEnded(
         time=BEGAN + 400,
         run=run,
@@ -143,7 +146,7 @@ def _scored(run: str, test: float) -> AnyEvent:
         test={"f1_macro": test, "f1_micro": 0.48},
         scorer="probe",
         threshold=0.25,
-        folder=f"finalists/{run.removeprefix('finalist/').replace('/', '-seed-')}",
+        folder=f"finalists/{run.folder}",
         seconds=2.0,
     )
 

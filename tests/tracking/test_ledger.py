@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from study.plan import (
     AnyEvent,
     FinalistEnded,
+    FinalistRun,
     FinalistsChosen,
     RungReached,
     SessionStarted,
     StudyEnded,
+    StudyRun,
     TrialEnded,
+    TrialRun,
 )
 from study.spec import TrialState
 from study.tracking.ledger import Ledger
@@ -36,13 +39,13 @@ def test_every_fact_that_is_told_again_asks_for_nothing(story: list[AnyEvent]) -
 
 
 def test_the_parent_comes_before_its_children(story: list[AnyEvent]) -> None:
-    assert writes_of(story)[0].opening.run == "study"
+    assert writes_of(story)[0].opening.run == StudyRun()
 
 
 def test_a_run_is_opened_once_and_with_its_own_start(story: list[AnyEvent]) -> None:
     opened = [write for write in writes_of(story) if write.opens]
     assert len({write.opening.run for write in opened}) == len(opened) == 9
-    finalist = next(write for write in opened if write.opening.run == "finalist/0/0")
+    finalist = next(write for write in opened if write.opening.run == FinalistRun(0, 0))
     # Its first rung took a second, so it began one before.
     assert finalist.opening.time == finalist.time - 1.0
 
@@ -50,7 +53,7 @@ def test_a_run_is_opened_once_and_with_its_own_start(story: list[AnyEvent]) -> N
 def test_a_run_of_nobody_chosen_is_left_out(story: list[AnyEvent]) -> None:
     unchosen = [event for event in story if not isinstance(event, FinalistsChosen)][:-3]
     runs = {write.opening.run for write in writes_of(unchosen)}
-    assert not any(run.startswith("finalist/") for run in runs)
+    assert not any(isinstance(run, FinalistRun) for run in runs)
 
 
 def test_a_study_that_ended_has_nothing_to_park(story: list[AnyEvent]) -> None:
@@ -68,5 +71,5 @@ def test_a_trial_that_goes_on_after_a_failed_session_runs_again(story: list[AnyE
         SessionStarted(time=BEGAN + 600, tracking_uri=""),
         TrialEnded(time=BEGAN + 700, number=0, state=TrialState.COMPLETE),
     ]
-    statuses = [one.status for one in writes_of(events) if one.opening.run == "trial/0"]
+    statuses = [one.status for one in writes_of(events) if one.opening.run == TrialRun(0)]
     assert statuses == [None, None, "FAILED", "RUNNING", "FINISHED"]

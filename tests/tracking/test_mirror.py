@@ -18,7 +18,15 @@ from typing import Any
 
 import pytest
 
-from study.plan import AnyEvent, Journal, RunOpened, SessionStarted, StudyEnded, StudyStarted
+from study.plan import (
+    AnyEvent,
+    Journal,
+    RunOpened,
+    SessionStarted,
+    StudyEnded,
+    StudyStarted,
+    TrialRun,
+)
 from study.tracking import CURSOR_FILE, Mirror, Store, open_store, read_cursor, study_id
 
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy")
@@ -122,7 +130,7 @@ def test_a_finalist_holds_its_scores_and_the_winner_is_marked(
         0.48,
     )
     assert winner["tags"]["study.role"] == "finalist"
-    assert (winner["tags"]["place"], winner["tags"]["seed"]) == ("0", "1")
+    assert (winner["tags"]["trial.number"], winner["tags"]["seed"]) == ("0", "1")
     assert winner["tags"]["threshold"] == "0.25"
     assert winner["params"]["seed"] == "1"
     assert [run for run, one in runs.items() if "study.winner" in one["tags"]] == ["finalist/0/1"]
@@ -185,7 +193,7 @@ def test_every_opened_run_is_journaled_once(
     (folder / CURSOR_FILE).unlink()
     mirror_whole(store, folder, story)
     journal = Journal(folder / "journal.jsonl")
-    opened = [one.run for one in journal.events if isinstance(one, RunOpened)]
+    opened = [str(one.run) for one in journal.events if isinstance(one, RunOpened)]
     journal.close()
     assert sorted(opened) == sorted(dump(storage / "mlflow.db"))
 
@@ -421,7 +429,7 @@ def test_a_run_that_was_thrown_away_does_not_hold_up_the_others(
     mirror = Mirror(store, journal, folder)
     assert mirror.flush()
     opened = [one for one in journal.events if isinstance(one, RunOpened)]
-    store.client.delete_run(next(one.run_id for one in opened if one.run == "trial/0"))
+    store.client.delete_run(next(one.run_id for one in opened if one.run == TrialRun(0)))
     for event in story[5:]:
         journal.append(event)
     assert mirror.close()

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from study.plan import AnyEvent, Journal, RunOpened
+from study.plan import AnyEvent, FinalistRun, Journal, RunOpened
 from study.promotion import reload
 from study.tracking import Mirror, Registry, open_store
 from tests.serving.exported import TEXTS, exported_to
@@ -100,7 +100,7 @@ def test_a_server_that_goes_away_and_comes_back_misses_nothing(
 def version_from(store: Any, journal: Journal, folder: Path) -> None:
     """Register through the server, whose artifacts are not on this disk."""
     opened = [one for one in journal.events if isinstance(one, RunOpened)]
-    run_id = next(one.run_id for one in opened if one.run == "finalist/0/1")
+    run_id = next(one.run_id for one in opened if one.run == FinalistRun(0, 1))
     exported = exported_to(folder / "exported")
     tags = {"study.id": "quick", "study.run": "finalist/0/1"}
     version = Registry(store).register(run_id, exported, "tags", tags, TEXTS[0])

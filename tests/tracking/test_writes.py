@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 
+from study.plan import RunId, TrialRun
 from study.tracking.openings import Opening
 from study.tracking.writes import Write, merged, points
 
 
-def opening(run: str) -> Opening:
-    return Opening(run, run, time=0.0, tags={}, params={})
+def opening(run: RunId) -> Opening:
+    return Opening(run, str(run), time=0.0, tags={}, params={})
 
 
 def test_what_is_said_of_one_run_is_said_at_once() -> None:
-    a, b = opening("a"), opening("b")
+    a, b = opening(TrialRun(0)), opening(TrialRun(1))
     first, last = points({"x": 1.0}, 1.0, 1), points({"x": 2.0}, 3.0, 3)
     found = merged(
         [
