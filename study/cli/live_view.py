@@ -50,6 +50,8 @@ class LiveView:
     def __init__(self) -> None:
         # Reasons of failures hold brackets of their own: nothing is markup.
         self.console = Console(stderr=True, markup=False)
+        self.study: str | None = None
+        """Name of the study at work; None until it has begun."""
         self._record = Record()
         self._lock = threading.Lock()
         self._live: Live | None = None
@@ -84,6 +86,7 @@ class LiveView:
 
     def follow(self, journal: Journal) -> None:
         """Show what the journal holds, and every event from now on."""
+        self.study = journal.file.parent.name
         for event in journal.events:
             self._record.add(event)
         journal.listen(lambda _, event: self._hear(event))

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import tempfile
 import traceback
 from contextlib import suppress
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from study import __version__
-from study.errors import ConfigError, Problem, StoreError, StudyError
+from study.cli.stop import Stop
+from study.errors import ConfigError, MachineError, Problem, StoreError, StudyError
 
 app = typer.Typer(
     name="study",
@@ -28,6 +29,13 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+
+class Retried(StrEnum):
+    """What of a study runs again."""
+
+    FAILED = "failed"
+
+
 File = Annotated[Path, typer.Argument(help="A study file (YAML).", show_default=False)]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A study's name.", show_default=False)]
 Storage = Annotated[
@@ -35,7 +43,10 @@ Storage = Annotated[
 ]
 Tracking = Annotated[
     str | None,
-    typer.Option(help="MLflow tracking store and registry. Default: STORAGE/mlflow.db."),
+    typer.Option(
+        envvar="MLFLOW_TRACKING_URI",
+        help="MLflow tracking store and registry. Default: STORAGE/mlflow.db.",
+    ),
 ]
 Address = Annotated[
     str | None,
@@ -49,11 +60,24 @@ Set = Annotated[
         help="Change a field of the file, for example --set resources.workers=2. Repeatable.",
     ),
 ]
+Retry = Annotated[
+    Retried | None, typer.Option(help="Run again: failed (trials and finalists that failed).")
+]
+SetAgain = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="PATH=VALUE",
+        help="Change budget, resources, or finalists that are not chosen yet. Repeatable.",
+    ),
+]
 NewName = Annotated[str | None, typer.Option("--name", help="Replaces the name in the file.")]
 HERE = Path("studies")
 
 INTERRUPTED = 130
 """What typer leaves with after Ctrl-C; to the user it is a study that did not finish: 1."""
+
+stop = Stop()
 
 
 @app.command()
@@ -82,7 +106,7 @@ def run(
     tracking_uri: Tracking = None,
     address: Address = None,
 ) -> None:
-    """Run a study; go on with it if it was interrupted; if finished, print its result."""
+    """Run a study; resume it if it was interrupted; if finished, print its result."""
     from study.cli.live_view import LiveView
     from study.cli.result_view import print_result
     from study.pipeline.preflight import Place
@@ -90,6 +114,7 @@ def run(
 
     place = Place(storage, tracking_uri, address)
     with LiveView() as view:
+        stop.watch(view, storage)
         result = run_study(place, file, set_ or (), name, watcher=view)
     print_result(result)
 
@@ -97,18 +122,22 @@ def run(
 @app.command()
 def resume(
     name: Name,
+    set_: SetAgain = None,
+    retry: Retry = None,
     storage: Storage = HERE,
     tracking_uri: Tracking = None,
     address: Address = None,
 ) -> None:
-    """Go on with a study that was interrupted."""
+    """Resume a study that was interrupted or failed."""
     from study.cli.live_view import LiveView
     from study.cli.result_view import print_result
     from study.pipeline.preflight import Place
     from study.pipeline.run import resume_study
 
+    place = Place(storage, tracking_uri, address)
     with LiveView() as view:
-        result = resume_study(Place(storage, tracking_uri, address), name, watcher=view)
+        stop.watch(view, storage)
+        result = resume_study(place, name, set_ or (), retry=retry is Retried.FAILED, watcher=view)
     print_result(result)
 
 
@@ -161,7 +190,7 @@ def show(
 
 @app.command()
 def report(name: Name, storage: Storage = HERE) -> None:
-    """Write the report of a study anew, also while it runs, and print its path."""
+    """Write the report of a study again, also while it runs, and print its path."""
     from study.pipeline.home import Home
     from study.report import write_report
 
@@ -200,31 +229,36 @@ def _options(
 
 def main() -> None:
     """Run the command and leave with its exit code: 0 done, 1 ran and failed, 2 cannot run."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    stop.install()
     try:
         app()
     except StudyError as error:
         command = " ".join(["study", *sys.argv[1:2]])
-        typer.echo(f"{command}: {type(error).__name__}\n{error}", err=True)
+        typer.echo(f"{command}: {type(error).__name__}\n{error}{_hint(error)}", err=True)
         sys.exit(error.exit_code)
     except SystemExit as left:
         if left.code != INTERRUPTED:
             raise
-        typer.echo("interrupted; `study resume NAME` goes on where it stopped", err=True)
+        typer.echo(stop.last_words(), err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        typer.echo(stop.last_words(), err=True)
         sys.exit(1)
     except Exception as error:  # noqa: BLE001 - the last resort: never a bare traceback
         _tell_bug(error)
         sys.exit(1)
 
 
-def _interrupt(_signal: int, _frame: Any) -> None:
-    raise KeyboardInterrupt
+def _hint(error: StudyError) -> str:
+    return f"\n{stop.hint()}" if isinstance(error, MachineError) else ""
 
 
 def _tell_bug(error: Exception) -> None:
     text = (str(error).strip() or "no message").splitlines()[-1]
     typer.echo(f"study stopped on an error of its own: {type(error).__name__}: {text}", err=True)
-    log = Path(tempfile.gettempdir()) / f"study-error-{os.getpid()}.log"
     with suppress(OSError):
-        log.write_text("".join(traceback.format_exception(error)))
+        # Nobody else can know the name: a link that waits there would be followed.
+        handle, log = tempfile.mkstemp(prefix="study-error-", suffix=".log")
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write("".join(traceback.format_exception(error)))
         typer.echo(f"details are in {log}; what was done is kept", err=True)

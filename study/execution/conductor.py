@@ -168,30 +168,43 @@ class Conductor:
     def _wants_trial(self) -> bool:
         started = len(self.record.started)
         is_search = self.record.chosen is None
-        return is_search and started < self._spec.budget.trials and self._has_time()
+        # A trial that cannot reach its first rung in time would be trained for nothing.
+        first_rung = self._pace() * self._spec.rungs[0]
+        return is_search and started < self._spec.budget.trials and self._has_time(first_rung)
 
-    def _has_time(self) -> bool:
-        """Return whether the search may go on before the finalists must start."""
+    @property
+    def known_trials(self) -> tuple[RestoredTrial, ...]:
+        """The trials as the sampler knows them."""
+        return self._proposer.trials
+
+    def _has_time(self, seconds: float = 0.0) -> bool:
+        """Return whether the search has ``seconds`` left before the finalists must start.
+
+        Finalists are left the time that they will take, but at most half of the hours: their
+        seeds can be trimmed, a search that was cut short cannot be made good.
+        """
         hours = self._spec.budget.hours
         if hours is None or not self.record.started:
             return True
-        seeds = self._spec.finalists.seeds
-        return self._seconds_spent() + self._seconds_of_finalists(seeds) < hours * 3600
+        finalists = self._seconds_of_finalists(self._spec.finalists.seeds)
+        return self._seconds_spent() + seconds + min(finalists, hours * 1800) < hours * 3600
 
     def _seconds_spent(self) -> float:
         return self.record.seconds_spent(self._clock())
 
     def _seconds_of_finalists(self, seeds: int) -> float:
+        runs = (self._spec.finalists.top + 1) * seeds
+        waves = math.ceil(runs / self.lanes)
+        return self._pace() * self._spec.trial.epochs * waves
+
+    def _pace(self) -> float:
+        """Return the seconds that an epoch takes; 0 while nothing is known of it."""
         paces = [
             sum(rung.seconds for rung in rungs.values()) / max(rungs)
             for rungs in self.record.rungs.values()
             if rungs
         ]
-        if not paces:
-            return 0.0
-        runs = (self._spec.finalists.top + 1) * seeds
-        waves = math.ceil(runs / self.lanes)
-        return statistics.median(paces) * self._spec.trial.epochs * waves
+        return statistics.median(paces) if paces else 0.0
 
     def _start_trial(self) -> None:
         number, params = self._proposer.ask(self._pinned())

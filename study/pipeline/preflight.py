@@ -204,7 +204,8 @@ def changes_from(record: Record, spec: StudySpec) -> dict[str, str]:
     """
     if not record.events:
         return {}
-    found = changes(record.stored(), spec)
+    known = record.begun.given is not None
+    found = changes(record.stored(), spec, given_is_known=known)
     fixed = [path for path in found if not is_changeable(path)]
     if fixed:
         shown = "; ".join(f"{path}: {found[path]}" for path in fixed[:5])

@@ -42,10 +42,10 @@ class StudyStarted(Event):
     """Samples by split."""
     git_commit: str | None
     package_version: str
-    given: tuple[str, ...] = ()
+    given: tuple[str, ...] | None = None
     """Settings of ``trial.loss`` that the file gives and that hold for every loss that has them
-    (see :func:`study.plan.draw.shared_settings`); a later version could not tell them from
-    defaults."""
+    (see :func:`study.plan.draw.shared_settings`): in ``spec`` they look like defaults. None in
+    journals of version 1, whose studies drew no loss with them."""
 
 
 @final

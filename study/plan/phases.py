@@ -9,7 +9,9 @@ from study.plan.events import (
     FinalistsChosen,
     FinalistsRanked,
     RunOpened,
+    RunRetried,
     SessionStarted,
+    SettingsChanged,
 )
 from study.plan.result import Seconds
 
@@ -25,8 +27,9 @@ class Phases:
 
     def add(self, event: AnyEvent) -> None:
         """Count the time up to ``event``, and begin the phase that it begins."""
-        if isinstance(event, RunOpened):
-            # Written by the mirror's thread, with a time of its own.
+        if isinstance(event, RunOpened | SettingsChanged | RunRetried):
+            # A run is opened by the mirror's thread, with a time of its own; the others come
+            # just before their session starts.
             return
         if self._last is not None and not isinstance(event, SessionStarted):
             self._spent[self._phase] += max(event.time - self._last, 0.0)

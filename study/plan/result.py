@@ -15,6 +15,8 @@ from study.plan.runs import AnyFinalistRun
 from study.plan.study import StudySpec
 from study.spec import Spec, TrialState
 
+_FAILED = {TrialState.FAIL, TrialState.INFEASIBLE}
+
 RESULT_VERSION = 1
 """Version of what `study show --json` prints: keys are added, none changes or goes."""
 
@@ -92,8 +94,8 @@ class FinalistResult(Spec):
 
     @property
     def failed_seeds(self) -> int:
-        """How many of its runs ended without a score."""
-        return sum(seed.state.ended and seed.val is None for seed in self.seeds)
+        """How many of its runs failed; those that time cut are none of these."""
+        return sum(seed.state in _FAILED for seed in self.seeds)
 
 
 @final

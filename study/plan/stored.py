@@ -28,7 +28,7 @@ def given_settings(spec: StudySpec) -> tuple[str, ...]:
     return tuple(shared_settings(spec.trial.loss))
 
 
-def study_of(data: Mapping[str, Any], given: Iterable[str]) -> StudySpec:
+def study_of(data: Mapping[str, Any], given: Iterable[str] | None) -> StudySpec:
     """Return a stored study.
 
     Args:
@@ -38,18 +38,27 @@ def study_of(data: Mapping[str, Any], given: Iterable[str]) -> StudySpec:
     Raises:
         ConfigError: If this version cannot run it: with every problem.
     """
-    return parse(StudySpec, _without_defaults(data, set(given)))
+    return parse(StudySpec, _without_defaults(data, set(given or ())))
 
 
-def shown_study(data: Mapping[str, Any], given: Iterable[str] = ()) -> StudySpec:
+def shown_study(data: Mapping[str, Any], given: Iterable[str] | None = None) -> StudySpec:
     """Return a stored study for display; what this version cannot read has its default."""
-    spec, _ = read_study(_without_defaults(data, set(given)))
+    spec, _ = read_study(_without_defaults(data, set(given or ())))
     return spec or parse_study({"name": "unreadable", "dataset": _DATASET, "space": _SPACE})
 
 
-def changes(stored: StudySpec, asked: StudySpec) -> dict[str, str]:
-    """Return what differs between two studies, by dotted path: ``40, was 24``."""
-    before, after = leaves(_identified(stored)), leaves(_identified(asked))
+def changes(stored: StudySpec, asked: StudySpec, *, given_is_known: bool = True) -> dict[str, str]:
+    """Return what differs between two studies, by dotted path: ``40, was 24``.
+
+    Args:
+        stored: The study as it was.
+        asked: The study as it is to be.
+        given_is_known: Whether the stored study tells given settings from defaults.
+    """
+    before, after = leaves(stored.model_dump(mode="json")), leaves(asked.model_dump(mode="json"))
+    if given_is_known:
+        before |= _given(stored)
+        after |= _given(asked)
     return {
         path: f"{_shown(after.get(path))}, was {_shown(before.get(path))}"
         for path in dict.fromkeys([*before, *after])
@@ -86,9 +95,8 @@ def leaves(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
-def _identified(spec: StudySpec) -> dict[str, Any]:
-    given = dict.fromkeys(given_settings(spec), True)
-    return spec.model_dump(mode="json") | {"holds for every loss": given}
+def _given(spec: StudySpec) -> dict[str, Any]:
+    return {f"trial.loss.{name} for every loss": True for name in given_settings(spec)}
 
 
 def _without_defaults(data: Mapping[str, Any], given: set[str]) -> dict[str, Any]:

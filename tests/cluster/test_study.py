@@ -140,9 +140,24 @@ def test_a_second_run_prints_the_result_and_starts_nothing(finished: Studies) ->
 
 
 def test_another_study_under_the_name_is_refused(finished: Studies) -> None:
-    code, _ = finished.run(*finished.run_words(budget__trials="7"), timeout_s=60)
+    code, _ = finished.run(*finished.run_words(trial__seed="7"), timeout_s=60)
     assert code == 2
-    assert "name: another study is called 'interface'" in finished.log()
+    assert (
+        "name: another study is called 'interface', it differs in trial.seed: 7, was 0"
+        in finished.log()
+    )
+
+
+def test_a_finished_study_is_not_extended_and_says_so(finished: Studies) -> None:
+    before = (finished.storage / "interface" / "journal.jsonl").read_bytes()
+    code, out = finished.run(*finished.run_words(budget__trials="7"), timeout_s=60)
+    assert code == 0
+    assert "winner: " in out
+    assert "extending it is not offered yet (budget.trials: 7, was 6)" in finished.log()
+    code, _ = finished.run("resume", "interface", "--retry", "failed", timeout_s=60)
+    assert code == 0
+    assert "the study is finished, nothing is run again" in finished.log()
+    assert (finished.storage / "interface" / "journal.jsonl").read_bytes() == before
 
 
 def test_list_and_report_know_it(finished: Studies) -> None:

@@ -12,12 +12,17 @@ from study.execution.assign import Places
 from study.execution.conductor import Conductor, Nothing
 from study.execution.job import Assignment, Report
 from study.losses import LOSSES
+from study.pipeline.reopen import retry_failed
 from study.plan import (
     AnyEvent,
     Journal,
+    Record,
+    RunRetried,
+    SessionStarted,
     StudyResult,
     StudySpec,
     StudyStarted,
+    TrialRun,
     digest_of,
     fold,
     load,
@@ -272,13 +277,171 @@ def test_families_are_ranked_apart(spec: StudySpec, tmp_path: Path) -> None:
     assert conductor.hear(Report(first.run, 1, {"val/f1_macro": 0.1}))
 
 
-def test_hours_end_the_search_in_time_for_the_finalists(tmp_path: Path) -> None:
-    spec = load(Path("search_spaces/quickstart.yaml"), [*SETS, "budget.hours=0.001"])
+class Clock:
+    """A time that passes only when it is told to."""
+
+    def __init__(self) -> None:
+        self.time = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.time
+
+    def run(self, conductor: Conductor, assignment: Assignment, seconds: float) -> None:
+        """Report every rung, ``seconds`` an epoch, until the run is stopped or expires."""
+        done = 0
+        for report in reports(assignment):
+            for _ in range(report.epoch - done):
+                self.time += seconds
+                if conductor.expire():
+                    return
+            report.metrics["perf/seconds"] = seconds * (report.epoch - done)
+            done = report.epoch
+            if not conductor.hear(report):
+                return
+
+
+def study_in_hours(tmp_path: Path, hours: float, *sets: str) -> tuple[StudyResult, float]:
+    """A study on one lane at 10 s an epoch; return its result and the seconds it took."""
+    given = [*SETS, f"budget.hours={hours}", "budget.trials=1000", *sets]
+    spec = load(Path("search_spaces/quickstart.yaml"), given)
+    journal, clock = begin(tmp_path / "journal.jsonl", spec), Clock()
+    journal.append(SessionStarted(time=clock.time, tracking_uri=""))
+    start = clock.time
+    conductor = Conductor(spec, journal, Places(tmp_path, tmp_path / "data"), clock=clock)
+    while isinstance(assignment := conductor.next(), Assignment):
+        clock.run(conductor, assignment, 10.0)
+    return result_of(journal), clock.time - start
+
+
+def test_hours_hold_with_the_finalists_in_them(tmp_path: Path) -> None:
+    result, seconds = study_in_hours(tmp_path, 0.5)
+    assert 0.9 * 1800 < seconds <= 1800
+    assert all(seed.state == "COMPLETE" for one in result.finalists for seed in one.seeds)
+    assert [len(one.seeds) for one in result.finalists] == [2] * len(result.finalists)
+
+
+def test_a_trial_past_the_hours_is_pruned_at_its_last_rung(tmp_path: Path) -> None:
+    """A trial takes 3,000 s, the study has 360 s: it is cut, and what it reached counts."""
+    sets = ["trial.epochs=300", "stop={rule: never, rungs: [1, 3, 9]}", "finalists.seeds=1"]
+    result, _ = study_in_hours(tmp_path, 0.1, *sets)
+    cut = [trial for trial in result.trials if trial.reason == "budget.hours is used up"]
+    assert cut
+    assert {str(trial.state) for trial in cut} == {"PRUNED"}
+    assert (result.trials[0].epoch, result.trials[0].state) == (9, "PRUNED")
+    assert result.trials[0].value is not None
+    assert result.finalists
+
+
+def test_of_a_trial_without_a_rung_the_sampler_learns_nothing(tmp_path: Path) -> None:
+    spec = load(Path("search_spaces/quickstart.yaml"), [*SETS, "budget.hours=0.01"])
+    journal, clock = begin(tmp_path / "journal.jsonl", spec), Clock()
+    journal.append(SessionStarted(time=clock.time, tracking_uri=""))
+    conductor = Conductor(spec, journal, Places(tmp_path, tmp_path / "data"), clock=clock)
+    assert isinstance(conductor.next(), Assignment)
+    assert conductor.expire() == []
+    clock.time += 36
+    assert conductor.expire() == [TrialRun(0)]
+    assert conductor.expire() == []
+    (trial,) = result_of(journal).trials
+    assert (trial.state, trial.value) == ("PRUNED", None)
+    # A sampler knows it as a failure, of which it learns nothing; a resumed one likewise.
+    for known in (conductor, conductor_of(journal, spec, tmp_path)):
+        assert [one.state for one in known.known_trials] == [TrialState.FAIL]
+
+
+def test_seeds_that_do_not_fit_the_hours_are_left_out(tmp_path: Path) -> None:
+    """Ten seeds would take three times the hours that are left."""
+    result, seconds = study_in_hours(tmp_path, 0.3, "finalists.seeds=10")
+    assert result.study.finalists.seeds == 10
+    seeds = {len([s for s in one.seeds if s.val is not None]) for one in result.finalists}
+    assert len(seeds) == 1, "every configuration must have as many"
+    assert 1 <= seeds.pop() < 10
+    assert seconds <= 1.1 * 0.3 * 3600
+
+
+def test_seeds_are_trimmed_once_the_hours_are_over(tmp_path: Path) -> None:
+    """A finalist takes ten times what the search made believe."""
+    spec = load(Path("search_spaces/quickstart.yaml"), [*SETS, "budget.hours=0.2"])
+    journal, clock = begin(tmp_path / "journal.jsonl", spec), Clock()
+    journal.append(SessionStarted(time=clock.time, tracking_uri=""))
+    conductor = Conductor(spec, journal, Places(tmp_path, tmp_path / "data"), clock=clock)
+    while isinstance(assignment := conductor.next(), Assignment):
+        clock.run(conductor, assignment, 50.0 if assignment.finish else 1.0)
+    ends = [str(seed.state) for one in result_of(journal).finalists for seed in one.seeds]
+    assert set(ends) == {"COMPLETE", "PRUNED"}
+    first = [one.seeds[0].state for one in result_of(journal).finalists]
+    assert set(first) == {TrialState.COMPLETE}, "one seed of each is the least"
+    assert [one.failed_seeds for one in result_of(journal).finalists] == [0, 0]
+
+
+def test_the_best_configuration_is_a_finalist_though_drawn_twice(tmp_path: Path) -> None:
+    """A space of two points: every point is drawn again and again, and pruned the second time."""
+    sets = [*SETS, "budget.trials=30", "space={batch_size: [64, 128, 256]}", "finalists.top=1"]
+    spec = load(Path("search_spaces/quickstart.yaml"), sets)
     journal = begin(tmp_path / "journal.jsonl", spec)
+    conductor = conductor_of(journal, spec, tmp_path)
+    values = {64: 0.9, 128: 0.5, 256: 0.4}
+    seen: set[int] = set()
+    while isinstance(assignment := conductor.next(), Assignment):
+        size = assignment.spec["batch_size"]
+        for epoch in assignment.rungs:
+            # Trained again it happens to be the worst: machines differ in the last digits.
+            value = 0.01 if size in seen else values[size]
+            outcome = {"val": {"f1_macro": value}, "test": {}} if assignment.finish else None
+            done = epoch == assignment.rungs[-1]
+            report = Report(
+                assignment.run, epoch, {"val/f1_macro": value}, outcome=outcome if done else None
+            )
+            if not conductor.hear(report):
+                break
+        seen.add(size)
+    result = result_of(journal)
+    assert len(result.trials) == 30
+    assert {one.params["batch_size"] for one in result.finalists} == {64}
+
+
+def retried(journal: Journal) -> list[str]:
+    record = Record()
+    for event in journal.events:
+        record.add(event)
+    retry_failed(journal, record)
+    return [str(one.run) for one in journal.events if isinstance(one, RunRetried)]
+
+
+def test_failed_trials_run_again_and_the_study_ends(spec: StudySpec, tmp_path: Path) -> None:
+    journal = begin(tmp_path / "journal.jsonl", spec)
+    conductor = conductor_of(journal, spec, tmp_path)
+    while isinstance(assignment := conductor.next(), Assignment):
+        conductor.hear(Report(assignment.run, 1, {"val/f1_macro": 0.5}))
+        conductor.hear(Report(assignment.run, 1, {}, failed="no"))
+    assert result_of(journal).finalists == ()
+    assert retried(journal) == [f"trial/{number}" for number in range(11)]
+    assert {str(trial.state) for trial in result_of(journal).trials} == {"RUNNING"}
+    assert {trial.epoch for trial in result_of(journal).trials} == {None}
     drive(conductor_of(journal, spec, tmp_path))
     result = result_of(journal)
-    assert len(result.trials) == 1
-    assert result.finalists
+    assert [trial.number for trial in result.trials] == list(range(11))
+    assert all(seed.val is not None for one in result.finalists for seed in one.seeds)
+
+
+def test_a_failed_seed_runs_again_alone(spec: StudySpec, tmp_path: Path) -> None:
+    journal = begin(tmp_path / "journal.jsonl", spec)
+    conductor = conductor_of(journal, spec, tmp_path)
+    lost = ""
+    while isinstance(assignment := conductor.next(), Assignment):
+        if assignment.finish and not lost:
+            lost = assignment.run
+            conductor.hear(Report(lost, 0, {}, failed="no"))
+            continue
+        for report in reports(assignment):
+            if not conductor.hear(report):
+                break
+    assert [one.failed_seeds for one in result_of(journal).finalists].count(1) == 1
+    assert retried(journal) == [lost]
+    resumed = conductor_of(journal, spec, tmp_path)
+    first = resumed.next()
+    assert isinstance(first, Assignment)
+    assert first.run == lost
 
 
 def test_a_space_without_classifiers_has_no_baseline(tmp_path: Path) -> None:

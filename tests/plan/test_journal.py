@@ -1,10 +1,14 @@
 """The journal on disk: appended, torn, damaged, newer."""
 
+import multiprocessing
+import os
+import resource
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from study.errors import StoreError, StudyError
+from study.errors import MachineError, StoreError, StudyError
 from study.plan import Journal, RunOpened, parse_run, read_journal
 from study.plan.events import AnyEvent
 
@@ -93,3 +97,50 @@ def test_a_full_disk_is_told_and_remembered(
     assert read_journal(journal.file) == [event("study")]
     monkeypatch.undo()
     journal.close()
+
+
+def append_all(journal: Journal, events: Sequence[AnyEvent]) -> None:
+    for one in events:
+        journal.append(one)
+
+
+def _fill(file: Path) -> None:
+    """Append under a limit of the file's size that cuts a line in two, then check and close."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
+    journal = Journal(file)
+    with pytest.raises(MachineError, match="cannot be written: File too large; what it holds"):
+        append_all(journal, [event("trial/0")] * 100)
+    count = len(journal.events)
+    assert 5 < count < 30
+    assert read_journal(file) == journal.events
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    with pytest.raises(MachineError, match="cannot be written"):
+        journal.append(event("trial/1"))
+    journal.close()
+    assert read_journal(file) == journal.events
+    assert len(journal.events) == count
+
+
+def test_on_a_full_disk_memory_and_disk_agree(tmp_path: Path) -> None:
+    process = multiprocessing.get_context("fork").Process(target=_fill, args=(tmp_path / "j",))
+    process.start()
+    process.join(60)
+    assert process.exitcode == 0
+
+
+def test_ctrl_c_while_the_disk_works_leaves_both_as_they_were(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_: int) -> None:
+        raise KeyboardInterrupt
+
+    journal = Journal(file)
+    before = list(journal.events)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            journal.append(event("trial/1"))
+    assert journal.events == read_journal(file) == before
+    journal.append(event("trial/2"))
+    journal.close()
+    assert read_journal(file) == journal.events == [*before, event("trial/2")]
