@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 from typing import Any, final
 
 from ray import tune
@@ -17,11 +18,17 @@ from study.execution.conductor import Conductor, Nothing
 from study.execution.job import Report
 from study.execution.lane import Lane, LaneSpec
 from study.execution.names import PAYLOAD
+from study.execution.worker_log import prune
 from study.plan import ResourcesSpec
 
 
 def run_lanes(
-    conductor: Conductor, resources: ResourcesSpec, cluster: Cluster, *, lanes: int
+    conductor: Conductor,
+    resources: ResourcesSpec,
+    cluster: Cluster,
+    *,
+    lanes: int,
+    logs: Path,
 ) -> None:
     """Run whatever the conductor asks for until it asks for nothing more.
 
@@ -30,6 +37,7 @@ def run_lanes(
         resources: What one trial may use.
         cluster: A Ray that is running.
         lanes: Trials at a time.
+        logs: Folder of the study's logs; of those of earlier workers the latest are kept.
 
     Raises:
         MachineError: If the study must be interrupted.
@@ -40,7 +48,10 @@ def run_lanes(
         cpus_per_worker=resources.cpus_per_worker,
         gpus_per_worker=resources.gpus_per_worker,
         folder=str(cluster.scratch / "train"),
+        logs=str(logs),
+        stall_s=60 * resources.stall_minutes,
     )
+    prune(logs)
     # A pending trial holds a proposal: no more of them than lanes.
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(lanes)
     names: dict[str, str] = {}

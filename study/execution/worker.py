@@ -112,7 +112,12 @@ class Worker:
         self._drop()
         spec = job.assignment.trial_spec()
         self._trial = Trial(
-            spec, data, self._world, metric=job.assignment.metric, progress=self._heartbeat
+            spec,
+            data,
+            self._world,
+            metric=job.assignment.metric,
+            digest=job.assignment.digest or None,
+            progress=self._heartbeat,
         )
         return self._trial.load(job.assignment.checkpoint(job.done)) if job.done else {}
 

@@ -38,6 +38,7 @@ from study.plan import (
     plan_lanes,
 )
 from study.plan.stored import given_settings, settings_file
+from study.plan.trainlog import LOGS_FOLDER
 
 if TYPE_CHECKING:
     from study.execution.cluster import Cluster
@@ -189,7 +190,8 @@ class Session:
         Sweeper(self.journal, places)
         conductor = Conductor(self.spec, self.journal, places, lanes=plan.lanes)
         with watching(watcher.see_lanes):
-            run_lanes(conductor, self.spec.resources, cluster, lanes=plan.lanes)
+            resources, logs = self.spec.resources, self.folder / LOGS_FOLDER
+            run_lanes(conductor, resources, cluster, lanes=plan.lanes, logs=logs)
 
     def _rank(self, data: PreparedData) -> None:
         if not self._has(FinalistsRanked):

@@ -68,6 +68,10 @@ class ResourcesSpec(Spec):
     lanes: Literal["auto"] | int = "auto"
     """Trials at a time; auto: as many as fit."""
 
+    stall_minutes: float = Field(default=30, gt=0)
+    """A trial fails if one of its training steps takes longer, or if a worker gives no sign of
+    life for so long. Evaluating, probing and starting may take as long as they take."""
+
     isolated: bool = False
     """Start the worker group anew for every trial: slower, for encoders that leave a mess."""
 

@@ -55,7 +55,7 @@ def run(journal: Journal, *sets: str) -> tuple[list[LaneStatus], dict[str, float
         lanes = plan_lanes(spec.resources, cluster.cpus, cluster.gpus, spec.budget.trials).lanes
         conductor = Conductor(spec, journal, Places(folder, data), lanes=lanes)
         with watching(seen.extend):
-            run_lanes(conductor, spec.resources, cluster, lanes=lanes)
+            run_lanes(conductor, spec.resources, cluster, lanes=lanes, logs=folder / "logs")
         left = _freed()
     # Ray drops its processes without waiting for them: what Python says of that is said here.
     gc.collect()

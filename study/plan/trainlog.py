@@ -1,0 +1,3 @@
+"""What a run wrote of its training."""
+
+LOGS_FOLDER = "logs"
