@@ -139,13 +139,16 @@ class Lane(tune.Trainable):  # type: ignore[misc]
 
 
 def _last_report(assignment: Assignment) -> Report | None:
-    """Return the report of the latest checkpoint on disk, which may have been lost on its way."""
-    from study.training import read_facts
+    """Return the report of the latest checkpoint on disk, which may have been lost on its way.
+
+    One that is torn, or of another trial, is passed over: the run resumes from the one before.
+    """
+    from study.training import whole_facts
 
     for rung in reversed(assignment.rungs):
         folder = assignment.checkpoint(rung)
         if folder.is_dir():
-            # A damaged one is passed over: the run goes on from the one before.
             with suppress(StudyError):
-                return Report(assignment.run, rung, read_facts(folder).metrics)
+                facts = whole_facts(folder, assignment.digest)
+                return Report(assignment.run, rung, facts.metrics)
     return None

@@ -4,7 +4,7 @@
 :func:`run_trial` loops over it. :func:`read_outcome` reads what a finalist run left behind.
 """
 
-from study.training.checkpoint import read_facts
+from study.training.checkpoint import whole_facts
 from study.training.finish import (
     OUTCOME_FILE,
     SCORES_FILE,
@@ -27,8 +27,8 @@ __all__ = [
     "Trial",
     "Workers",
     "World",
-    "read_facts",
     "read_outcome",
     "read_scores",
     "run_trial",
+    "whole_facts",
 ]
