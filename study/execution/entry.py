@@ -63,7 +63,7 @@ def enter(mailbox: Any, spec: WorkerSpec) -> None:
         ray.get(mailbox.arrive.remote(rank, attempt, os.getpid(), file))
         from study.execution.worker import work
 
-        work(mailbox, spec.threads, Member(rank, attempt, log))
+        work(mailbox, spec, Member(rank, attempt, log))
     except BaseException as error:
         with suppress(Exception):
             ray.get(mailbox.raised.remote(rank, attempt, told(error)), timeout=_PATIENCE_S)

@@ -17,24 +17,26 @@ from ray.train.torch import get_device
 from study.data import PreparedData
 from study.errors import StudyError
 from study.execution.beat import Beat
-from study.execution.entry import Member
+from study.execution.entry import Member, WorkerSpec
 from study.execution.faults import is_device_fault, is_machine_fault
 from study.execution.group_failure import told
 from study.execution.heartbeat import Heartbeat
 from study.execution.job import Job
 from study.execution.mailbox import Answer
+from study.plan.runs import parse_trained
+from study.plan.trainlog import EpochLog, TrainingLog
 from study.training import OTHER_FAILED, Alone, Trial, Workers, World
 
 
-def work(mailbox: Any, threads: int, member: Member) -> None:
+def work(mailbox: Any, spec: WorkerSpec, member: Member) -> None:
     """Take jobs from the mailbox until it closes.
 
     Args:
         mailbox: Handle of the lane's :class:`study.execution.mailbox.Mailbox` actor.
-        threads: Torch threads of this worker.
+        spec: What the worker is told.
         member: This process in its group.
     """
-    torch.set_num_threads(threads)
+    torch.set_num_threads(spec.threads)
     rank, attempt, sequence = member.rank, member.attempt, 0
 
     def send(beat: Beat) -> None:
@@ -43,7 +45,7 @@ def work(mailbox: Any, threads: int, member: Member) -> None:
         mailbox.beat.remote(sequence, rank, attempt, beat)
 
     heartbeat = Heartbeat(send)
-    worker = Worker(_world(), heartbeat, threads)
+    worker = Worker(_world(), heartbeat, spec)
     actor = ray.get_runtime_context().current_actor
     try:
         while True:
@@ -65,10 +67,12 @@ def _world() -> World:
 class Worker:
     """Does jobs, and holds the trial of the last one."""
 
-    def __init__(self, world: World, heartbeat: Heartbeat, threads: int) -> None:
+    def __init__(self, world: World, heartbeat: Heartbeat, spec: WorkerSpec) -> None:
         self._world = world
         self._heartbeat = heartbeat
-        self._threads = threads
+        self._spec = spec
+        self._log: TrainingLog | None = None
+        """Of the run at hand, on rank zero."""
         self._trial: Trial | None = None
         self._held: tuple[str, int] | None = None
         """Run and epochs done of the trial that this process holds."""
@@ -76,12 +80,14 @@ class Worker:
     def answer(self, job: Job) -> Answer:
         """Do one job. An error of any kind is an answer, not the end of the worker."""
         self._heartbeat.begin()
+        self._log = self._log_of(job)
         try:
             return Answer(ok=True, value=self._do(job))
         except Exception as error:  # noqa: BLE001 - user code may raise anything
             # Put into words first: after a CUDA error cleaning up raises another one.
             text, is_expected = told(error), isinstance(error, StudyError)
             is_machine, is_sick = is_machine_fault(error), is_device_fault(error)
+        self._say(f"failed: {text}", "ERROR")
         return Answer(
             ok=False,
             value=text,
@@ -90,6 +96,15 @@ class Worker:
             is_collateral=text == OTHER_FAILED,
             is_sick=not self._cleaned_up() or is_sick,
         )
+
+    def _log_of(self, job: Job) -> TrainingLog | None:
+        if self._world.rank > 0 or not self._spec.logs:
+            return None
+        return TrainingLog(Path(self._spec.logs), parse_trained(job.assignment.run))
+
+    def _say(self, text: str, level: str = "INFO") -> None:
+        if self._log is not None:
+            self._log.say(text, level)
 
     def _do(self, job: Job) -> dict[str, Any]:
         """Train to the job's rung, write its checkpoint, and finish a finalist."""
@@ -110,16 +125,22 @@ class Worker:
         if not job.fresh and self._held == (job.assignment.run, job.done):
             return {}
         self._drop()
-        spec = job.assignment.trial_spec()
+        assignment = job.assignment
+        self._say(f"{assignment.run} begins after epoch {job.done} on {self._world.size} workers")
         self._trial = Trial(
-            spec,
+            assignment.trial_spec(),
             data,
             self._world,
-            metric=job.assignment.metric,
-            digest=job.assignment.digest or None,
+            metric=assignment.metric,
+            digest=assignment.digest or None,
             progress=self._heartbeat,
+            note_epoch=self._note_epoch,
         )
-        return self._trial.load(job.assignment.checkpoint(job.done)) if job.done else {}
+        return self._trial.load(assignment.checkpoint(job.done)) if job.done else {}
+
+    def _note_epoch(self, line: EpochLog) -> None:
+        if self._log is not None:
+            self._log.write(line)
 
     def _train(self, trial: Trial, job: Job) -> dict[str, float]:
         start = time.monotonic()
@@ -127,6 +148,8 @@ class Worker:
         metrics["perf/seconds"] = time.monotonic() - start
         # On disk before it is reported: what was reported can always be resumed from.
         trial.save(job.assignment.checkpoint(job.until), metrics)
+        value = metrics[f"val/{job.assignment.metric}"]
+        self._say(f"evaluated after epoch {job.until}: val/{job.assignment.metric} {value:.4f}")
         return metrics
 
     def _finish(self, trial: Trial, job: Job) -> dict[str, Any]:
@@ -146,7 +169,7 @@ class Worker:
         """Forget the trial and whatever it may have left behind in this process."""
         self._trial = self._held = None
         gc.collect()
-        torch.set_num_threads(self._threads)
+        torch.set_num_threads(self._spec.threads)
         torch.set_default_dtype(torch.float32)
         torch.set_grad_enabled(True)
         if torch.cuda.is_available():

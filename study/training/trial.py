@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, final
 
-import torch
 from torch import Tensor, nn
 
 from study.data import PreparedData
 from study.errors import Problem, TrialError
 from study.plan.digest import digest_of
+from study.plan.trainlog import EpochLog
 from study.plan.trial import TrialSpec
 from study.training import checkpoint
 from study.training.batches import batches, num_batches
 from study.training.evaluate import evaluate_rung
 from study.training.finish import Finished, Outcome, finish
+from study.training.meter import Meter, Reading, finite, peak_memory_gb
 from study.training.network import build_network
 from study.training.optimizer import build_optimizer, learning_rate
 from study.training.progress import Progress, Unwatched
@@ -40,6 +41,7 @@ class Trial:
         metric: str = "f1_macro",
         digest: str | None = None,
         progress: Progress | None = None,
+        note_epoch: Callable[[EpochLog], None] | None = None,
     ) -> None:
         """Build the network and open the training split.
 
@@ -51,6 +53,8 @@ class Trial:
             digest: Names the trial in checkpoints and outcomes; None: the spec's own digest.
                 Given where it was stored: a later version may digest the same spec otherwise.
             progress: Is told of phases and steps.
+            note_epoch: Is given, on rank zero, what every epoch came to, and parts of it if
+                ``spec.log_every`` asks for them.
 
         Raises:
             DataError: If the training split is missing or damaged.
@@ -62,6 +66,7 @@ class Trial:
         self.digest = digest or digest_of(spec)
         self._data, self._metric = data, metric
         self._progress = Unwatched() if progress is None else progress
+        self._note_epoch = note_epoch
         self._world = Alone() if world is None else world
         self._train = data.split("train")
         self._num_batches = num_batches(len(self._train), spec.batch_size, self._world)
@@ -166,36 +171,64 @@ class Trial:
     def _train_epoch(self) -> float:
         """Train one epoch and return its mean loss, the same on every worker."""
         world, spec = self._world, self.spec
-        total = torch.zeros((), dtype=torch.float64, device=world.device)
         first, steps = self.epoch * self._num_batches, spec.epochs * self._num_batches
         order = batches(len(self._train), spec.batch_size, seed=spec.seed, epoch=self.epoch)
+        meter = Meter(world)
         self._distributed.train()
         with seeded(spec.seed, world.rank, self.epoch, device=world.device):
             for step, rows_N in enumerate(order, start=first):
                 rate = learning_rate(spec.schedule, spec.optimizer.learning_rate, step, steps)
-                total += self._step(rows_N, rate)
+                meter.add(*self._step(rows_N, rate))
                 self._progress.step(step + 1, steps)
+                is_last = step + 1 == first + self._num_batches
+                if spec.log_every and (step + 1) % spec.log_every == 0 and not is_last:
+                    self._note(meter.read(), step + 1, rate)
+        reading = meter.read()
+        self._note(reading, first + self._num_batches, rate)
         self.epoch += 1
-        loss = world.mean(total.item() / self._num_batches)
+        return self._checked(reading.loss)
+
+    def _checked(self, loss: float) -> float:
         if not math.isfinite(loss):
             rule = f"must be finite, not {loss} (epoch {self.epoch}); try a lower "
             hint = "optimizer.learning_rate or a higher loss.temperature"
             raise TrialError(Problem("train/loss", rule + hint))
         return loss
 
-    def _step(self, rows_N: Tensor, rate: float) -> Tensor:
-        """Move the weights by one batch and return this worker's part of its loss."""
+    def _note(self, reading: Reading, step: int, rate: float) -> None:
+        """Write what an epoch came to so far into the training log, if there is one."""
+        if self._note_epoch is None or self._world.rank > 0:
+            return
+        line = EpochLog(
+            epoch=self.epoch + 1,
+            epochs=self.spec.epochs,
+            step=step,
+            steps=self.spec.epochs * self._num_batches,
+            loss=finite(reading.loss),
+            learning_rate=rate,
+            grad_norm=finite(reading.grad_norm),
+            grad_norm_max=finite(reading.grad_norm_max),
+            samples_per_s=reading.steps * self.spec.batch_size / reading.seconds,
+            memory_gb=peak_memory_gb(self._world.device),
+            seconds=reading.seconds,
+            time=time.time(),
+        )
+        self._note_epoch(line)
+
+    def _step(self, rows_N: Tensor, rate: float) -> tuple[Tensor, Tensor]:
+        """Move the weights by one batch; return this worker's loss and the gradient's length."""
         device = self._world.device
         inputs = self._train.take(rows_N[share_of(len(rows_N), self._world)])
         share = {name: column.to(device) for name, column in inputs.items()}
         loss: Tensor = self._distributed(share, self._train.y_NL[rows_N].to(device))
         self._optimizer.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(self._module.parameters(), self.spec.optimizer.clip_norm)
+        parameters = self._module.parameters()
+        norm = nn.utils.clip_grad_norm_(parameters, self.spec.optimizer.clip_norm)
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         self._optimizer.step()
-        return loss.detach()
+        return loss.detach(), norm
 
     def _load(self, folder: Path) -> checkpoint.Facts:
         tensors, facts = checkpoint.read(folder)
