@@ -11,6 +11,7 @@ import functools
 import json
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, final
 
 import ray
@@ -63,6 +64,7 @@ class Lane(tune.Trainable):  # type: ignore[misc]
         name = f"{MAILBOX_PREFIX}{self.trial_id}-{ray.get_runtime_context().get_actor_id()}"
         actor = ray.remote(num_cpus=0, max_concurrency=1000)(Mailbox)
         self._mailbox = actor.options(name=name).remote(spec.workers, spec.stall_s)
+        self._logs = spec.logs
         told = WorkerSpec(threads=spec.cpus_per_worker, logs=spec.logs, lane=self.trial_id)
         self._run = TrainRun(
             functools.partial(enter, self._mailbox, told),
@@ -76,6 +78,13 @@ class Lane(tune.Trainable):  # type: ignore[misc]
     def _tell_failure(self, failure: GroupFailure) -> bool:
         """Tell the mailbox, from Train's thread, why a group ended."""
         goes_on: bool = ray.get(self._mailbox.group_failed.remote(failure))
+        death = ray.get(self._mailbox.last_death.remote())
+        if death is not None and self._logs:
+            from study.plan.runs import parse_trained
+            from study.plan.trainlog import TrainingLog
+
+            run = parse_trained(self._assignment.run)
+            TrainingLog(Path(self._logs), run).say(f"workers died: {death}", "WARNING")
         return goes_on
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:

@@ -201,6 +201,10 @@ class Mailbox:
         await self._wake()
         return len(self._starts) < MAX_STARTS
 
+    async def last_death(self) -> str | None:
+        """Return how the last group died of the job at hand; None if none did."""
+        return self._call.deaths[-1] if self._call.deaths else None
+
     def _forget_group(self) -> None:
         call = self._call
         for known in (self._workers, self._logs, self._raised, call.taken, call.answers):

@@ -21,6 +21,8 @@ from typing import final
 MAX_BYTES = 1_000_000
 MAX_LOGS = 40
 TAIL_LINES = 20
+_STACK_LINES = 10
+"""Lines kept of the stack of a crash, which begins with the innermost call."""
 _WIDTH = 300
 """Longer lines are cut where a log's end is quoted."""
 
@@ -62,14 +64,18 @@ class WorkerLog:
 
 
 def tail(file: Path, lines: int = TAIL_LINES) -> list[str]:
-    """Return the last lines of a log; none if it is empty or cannot be read."""
+    """Return the last lines of a log; none if it is empty or cannot be read.
+
+    The stack of a crash is cut short, so that what the process said before it stays.
+    """
     try:
         text = file.read_text("utf-8", errors="replace")
     except OSError:
         return []
     # Python ends a crash with a list of all extension modules, which tells nothing.
     wanted = [one for one in text.splitlines() if one and not one.startswith("Extension modules")]
-    return [line[:_WIDTH] for line in wanted[-lines:]]
+    crash = max((n for n, one in enumerate(wanted) if _FATAL.match(one)), default=len(wanted))
+    return [line[:_WIDTH] for line in wanted[: crash + _STACK_LINES][-lines:]]
 
 
 def fatal_error(lines: list[str]) -> str | None:

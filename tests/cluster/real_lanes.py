@@ -55,12 +55,18 @@ class Script:
     reports: list[Report] = field(default_factory=list)
     interrupted: StudyError | None = None
     lost: list[str] = field(default_factory=list)
+    live: Assignment | None = None
 
     def next(self) -> Assignment | Nothing:
-        return self.waiting.popleft() if self.waiting else Nothing.EVER
+        if self.live is not None:
+            return Nothing.YET
+        self.live = self.waiting.popleft() if self.waiting else None
+        return self.live or Nothing.EVER
 
     def hear(self, report: Report) -> bool:
         self.reports.append(report)
+        if report.failed is not None or (self.live and report.epoch == self.live.rungs[-1]):
+            self.live = None
         return report.failed is None
 
     def lose(self, run: str, reason: str) -> None:

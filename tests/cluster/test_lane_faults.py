@@ -63,6 +63,10 @@ def test_a_worker_that_aborts_leaves_its_last_words(lanes: Lanes) -> None:
         ("trial/1", 1, None),
         ("trial/1", 2, None),
     ]
+    said = lanes.logs()["trial-0.log"]
+    assert said.count("WARNING workers died: rank 0 died: Aborted") == 2
+    assert "last words of trial 0" in said
+    assert "epoch 2 of 2" in lanes.logs()["trial-1.log"]
     kept = [text for name, text in lanes.logs().items() if name.startswith("worker-")]
     assert len(kept) == 2, "a log for each of the two that died, and no other"
     assert all("last words of trial 0" in text for text in kept)
@@ -157,7 +161,8 @@ def test_a_training_step_that_hangs_is_found(lanes: Lanes) -> None:
         trial.Trial._step = hangs
     """
     with in_workers(lanes.folder, code):
-        [report] = lanes.run(lanes.assignment(0, (1,)), stall_minutes=0.1)
+        hanging = lanes.assignment(0, (1,), batch_size=32)
+        [report] = lanes.run(hanging, stall_minutes=0.1)
     assert report.failed is not None
     assert report.failed.startswith("rank 0: training step 2 of ")
     assert not report.is_machine_fault

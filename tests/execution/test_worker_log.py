@@ -27,10 +27,14 @@ def process(folder: Path, code: str) -> Path:
     ("code", "how"),
     [
         ("print('last words', flush=True); os.abort()", "Aborted"),
+        (
+            "print('last words', flush=True)\ndef f(n): f(n - 1) if n else os.abort()\nf(50)",
+            "Aborted",
+        ),
         ("print('last words', flush=True); faulthandler._sigsegv()", "Segmentation fault"),
         ("os.system('echo last words'); os.kill(os.getpid(), 9)", None),
     ],
-    ids=["abort", "segfault", "kill"],
+    ids=["abort", "deep abort", "segfault", "kill"],
 )
 def test_a_dead_process_leaves_its_last_words(tmp_path: Path, code: str, how: str | None) -> None:
     file = process(tmp_path / "logs", code)
