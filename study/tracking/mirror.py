@@ -11,10 +11,12 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import final
 
 from study.plan import AnyEvent, Journal, RunId, RunOpened, StudyStarted, now
+from study.plan.trainlog import LOGS_FOLDER, read_training_log
 from study.tracking.artifacts import log_artifacts
 from study.tracking.cursor import events_held, save_cursor
 from study.tracking.ledger import Ledger
@@ -172,6 +174,8 @@ class Mirror:
         for event in events[:cursor]:
             ledger.take(event)
         self._taken = cursor
+        # Not before: what the store holds already need not be read again.
+        ledger.epochs_of = partial(read_training_log, self._folder / LOGS_FOLDER)
         return ledger
 
     def _write(self, runs: Runs, write: Write) -> None:
