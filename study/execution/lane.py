@@ -23,9 +23,10 @@ from study.errors import StudyError
 from study.execution.entry import WorkerSpec, enter
 from study.execution.group_failure import GroupFailure, shortened
 from study.execution.job import Assignment, Job, Report
-from study.execution.mailbox import Mailbox, Verdict
+from study.execution.mailbox import Mailbox
 from study.execution.names import MAILBOX_PREFIX, PAYLOAD
 from study.execution.train import TrainRun
+from study.execution.verdict import Verdict
 
 
 @final

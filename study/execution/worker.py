@@ -22,7 +22,7 @@ from study.execution.faults import is_device_fault, is_machine_fault
 from study.execution.group_failure import told
 from study.execution.heartbeat import Heartbeat
 from study.execution.job import Job
-from study.execution.mailbox import Answer
+from study.execution.verdict import Answer
 from study.plan.runs import parse_trained
 from study.plan.trainlog import EpochLog, TrainingLog
 from study.training import OTHER_FAILED, Alone, Trial, Workers, World

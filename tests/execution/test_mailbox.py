@@ -12,7 +12,8 @@ from study.execution import mailbox as rules
 from study.execution.beat import Beat
 from study.execution.group_failure import GroupFailure
 from study.execution.job import Assignment, Job
-from study.execution.mailbox import Answer, Mailbox, Verdict
+from study.execution.mailbox import Mailbox
+from study.execution.verdict import Answer, Verdict
 
 
 def job(run: str = "trial/0") -> Job:
