@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import final
 
 from study.errors import Problem, ResourceError
+from study.scratch import held
 
 ENVIRONMENT = {
     "RAY_worker_niceness": "0",
@@ -79,9 +80,9 @@ def start(address: str, log: Path, cpus: int | None = None) -> Iterator[Cluster]
         os.environ.setdefault(name, value)
     _provide_token(address)
     scratch = _make_scratch(address, log)
-    handler = logging.FileHandler(log)
+    handler = logging.FileHandler(log, encoding="utf-8")
     try:
-        with _quiet(handler):
+        with held(scratch), _quiet(handler):
             yield _connect(address, scratch, cpus)
     finally:
         _shutdown()

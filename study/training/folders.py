@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from study.scratch import scratch_folder
 
 
 @contextmanager
@@ -17,15 +18,15 @@ def written_whole(folder: Path) -> Iterator[Path]:
     is reported afterwards can be read again, whatever happens to the machine.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
-        new = Path(temporary) / "new"
+    with scratch_folder(folder.parent, f".{folder.name}.") as scratch:
+        new = scratch / "new"
         new.mkdir()
         yield new
         for path in new.rglob("*"):
             _sync(path)
         _sync(new)
         if folder.exists():
-            folder.rename(Path(temporary) / "old")
+            folder.rename(scratch / "old")
         new.rename(folder)
         _sync(folder.parent)
 
