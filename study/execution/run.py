@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, final
 
 from ray import tune
@@ -19,6 +20,8 @@ from study.execution.conductor import Conductor, Nothing
 from study.execution.job import Assignment, Report
 from study.execution.lane import Lane, LaneSpec
 from study.execution.names import PAYLOAD
+from study.execution.watch import stop_run
+from study.execution.worker_log import prune
 from study.plan import LaneShape
 
 MANY = 10_000
@@ -33,7 +36,13 @@ TUNES_OWN = {
 
 
 def run_lanes(
-    conductor: Conductor, shape: LaneShape, cluster: Cluster, lanes: Callable[[], int]
+    conductor: Conductor,
+    shape: LaneShape,
+    cluster: Cluster,
+    lanes: Callable[[], int],
+    *,
+    logs: Path,
+    stall_s: float = 1800.0,
 ) -> None:
     """Run what the conductor asks for until it asks for nothing more.
 
@@ -42,6 +51,8 @@ def run_lanes(
         shape: What one lane takes.
         cluster: A Ray that is running.
         lanes: Returns how many trials may run at a time now; 0 while a node is waited for.
+        logs: Folder of the study's logs; of those of earlier workers the latest are kept.
+        stall_s: How long a training step may take.
 
     Raises:
         MachineError: If the study must be interrupted.
@@ -52,7 +63,10 @@ def run_lanes(
         cpus_per_worker=shape.cpus,
         gpus_per_worker=shape.gpus,
         folder=str(cluster.scratch / "train"),
+        logs=str(logs),
+        stall_s=stall_s,
     )
+    prune(logs)
     link = _Link(conductor, lanes)
     try:
         with _environment(TUNES_OWN):
@@ -109,6 +123,8 @@ class _Link:
 
     def ask(self, trial_id: str) -> Assignment | Nothing:
         """Return what a new trial of Tune is to run."""
+        for run in self._conductor.expire():
+            stop_run(str(run))
         lanes = self._lanes()
         if not lanes:
             return Nothing.YET

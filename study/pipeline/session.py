@@ -37,6 +37,7 @@ from study.plan import (
     now,
 )
 from study.plan.stored import given_settings, settings_file
+from study.plan.trainlog import LOGS_FOLDER
 
 if TYPE_CHECKING:
     from study.execution.cluster import Cluster
@@ -195,7 +196,14 @@ class Session:
         with closing(scale), watching(watcher.see_lanes):
             plan = scale.begin(self.lanes)
             conductor = Conductor(self.spec, self.journal, places, lanes=plan.lanes)
-            run_lanes(conductor, plan.shape, cluster, lambda: scale.count(conductor.record))
+            run_lanes(
+                conductor,
+                plan.shape,
+                cluster,
+                lambda: scale.count(conductor.record),
+                logs=self.folder / LOGS_FOLDER,
+                stall_s=60 * self.spec.resources.stall_minutes,
+            )
 
     def _rank(self) -> None:
         if not self._has(FinalistsRanked):

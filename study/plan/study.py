@@ -71,6 +71,10 @@ class ResourcesSpec(Spec):
     wait_minutes: float = Field(default=30, ge=0)
     """How long a cluster may have room for no trial before the study is interrupted."""
 
+    stall_minutes: float = Field(default=30, gt=0)
+    """A trial fails if one of its training steps takes longer, or if a worker gives no sign of
+    life for so long. Evaluating, probing and starting may take as long as they take."""
+
     def problems(self) -> Iterator[Problem]:
         """Yield a problem if a number of lanes is not above 0."""
         if self.lanes != "auto" and self.lanes < 1:

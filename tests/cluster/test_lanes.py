@@ -56,7 +56,7 @@ def run(journal: Journal, *sets: str) -> tuple[list[LaneStatus], dict[str, float
         places = Places(folder, prepared.folder_for)
         conductor = Conductor(spec, journal, places, lanes=plan.lanes)
         with watching(seen.extend):
-            run_lanes(conductor, plan.shape, cluster, lambda: plan.lanes)
+            run_lanes(conductor, plan.shape, cluster, lambda: plan.lanes, logs=folder / "logs")
         left = _freed()
     # Ray drops its processes without waiting for them: what Python says of that is said here.
     gc.collect()
