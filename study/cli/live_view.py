@@ -118,9 +118,9 @@ class LiveView:
     def _picture(self) -> RenderableType:
         with self._lock:
             result = self._record.result(running=True)
-            lanes = _lanes(self._record)
+            progress = progress_of(result, self._record.paces.median, _lanes(self._record))
         silent = time.monotonic() - self._last_news
-        parts: list[RenderableType] = [trial_table(result), _bar(progress_of(result, lanes))]
+        parts: list[RenderableType] = [trial_table(result), _bar(progress)]
         if result.finalists:
             parts.insert(1, finalist_line(result))
         if self._lanes:
@@ -248,7 +248,8 @@ def _ended(state: str, reason: str) -> str:
 
 
 def _to_go(record: Record) -> str:
-    progress = progress_of(record.result(running=True), _lanes(record))
+    result = record.result(running=True)
+    progress = progress_of(result, record.paces.median, _lanes(record))
     eta = "" if progress.eta_s is None else f", about {clock(progress.eta_s)} to go"
     return f" ({progress.done} of {progress.total} runs{eta})"
 
