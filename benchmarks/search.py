@@ -20,10 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
-from study.execution.assign import Places
 from study.execution.conductor import Conductor
 from study.execution.job import Assignment
-from study.execution.simulate import Point, Simulation, VirtualClock, begin_study
+from study.execution.simulate import Point, Simulation, VirtualClock, begin_study, places_of
 from study.plan import Journal, StudySpec, load
 from study.search import Proposer, RestoredTrial
 from study.spec import TrialState
@@ -78,8 +77,7 @@ def rows(spec: StudySpec, lanes: int, folder: Path) -> Iterator[Row]:
     """Yield a row for each thousand trials of a study."""
     clock, journal = VirtualClock(), Journal(folder / "journal.jsonl")
     begin_study(journal, spec, clock)
-    places = Places(folder, folder / "data")
-    conductor = Conductor(spec, journal, places, lanes=lanes, clock=clock)
+    conductor = Conductor(spec, journal, places_of(folder), lanes=lanes, clock=clock)
     simulation = Simulation(conductor, clock, curve)
     for ended in range(STEP, spec.budget.trials + 1, STEP):
         wall, cpu = time.perf_counter(), time.process_time()

@@ -11,8 +11,10 @@ import heapq
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeAlias, final
 
+from study.execution.assign import Places
 from study.execution.conductor import Conductor, Nothing
 from study.execution.job import Assignment, Report
 from study.plan import Journal, StudySpec, StudyStarted, digest_of
@@ -142,6 +144,11 @@ def _report(step: _Step) -> Report:
     scores = {assignment.metric: point.value} if math.isfinite(point.value) else {}
     outcome = {"val": scores, "test": scores, "scorer": "probe", "threshold": 0.5}
     return Report(assignment.run, epoch, metrics, outcome=outcome)
+
+
+def places_of(folder: Path) -> Places:
+    """Return the folders of a simulated study, whose data is never prepared."""
+    return Places(folder, lambda _encoder: folder / "data")
 
 
 def begin_study(journal: Journal, spec: StudySpec, clock: Callable[[], float]) -> None:

@@ -25,7 +25,7 @@ from study.plan.events import (
     TrialEnded,
     TrialStarted,
 )
-from study.plan.fold import Record, fold
+from study.plan.fold import Record, fold, record_of
 from study.plan.journal import Journal, now, read_journal
 from study.plan.load import load
 from study.plan.paths import searchable_paths
@@ -109,5 +109,6 @@ __all__ = [
     "parse_trained",
     "plan_lanes",
     "read_journal",
+    "record_of",
     "searchable_paths",
 ]

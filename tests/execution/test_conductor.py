@@ -11,10 +11,16 @@ from typing import Any
 import pytest
 
 from study.errors import MachineError
-from study.execution.assign import Places
 from study.execution.conductor import Conductor, Nothing
 from study.execution.job import Assignment, Report
-from study.execution.simulate import Curve, Point, Simulation, VirtualClock, begin_study
+from study.execution.simulate import (
+    Curve,
+    Point,
+    Simulation,
+    VirtualClock,
+    begin_study,
+    places_of,
+)
 from study.losses import LOSSES
 from study.pipeline.reopen import retry_failed
 from study.plan import (
@@ -59,7 +65,7 @@ def begin(file: Path, spec: StudySpec, clock: Callable[[], float] = now) -> Jour
 
 
 def conductor_of(journal: Journal, spec: StudySpec, folder: Path, lanes: int = 1) -> Conductor:
-    return Conductor(spec, journal, Places(folder, folder / "data"), lanes=lanes)
+    return Conductor(spec, journal, places_of(folder), lanes=lanes)
 
 
 def value_of(assignment: Assignment, epoch: int) -> float:
@@ -347,7 +353,7 @@ def timed(
     """A study on one lane in virtual time, at 10 s an epoch if nothing else is said."""
     clock = VirtualClock()
     journal = begin(tmp_path / "journal.jsonl", spec, clock)
-    conductor = Conductor(spec, journal, Places(tmp_path, tmp_path / "data"), clock=clock)
+    conductor = Conductor(spec, journal, places_of(tmp_path), clock=clock)
     return journal, Simulation(conductor, clock, curve or at_pace(10.0)), clock, conductor
 
 

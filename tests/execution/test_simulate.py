@@ -7,11 +7,17 @@ from typing import Any
 import pytest
 
 from study.errors import StoreError
-from study.execution.assign import Places
 from study.execution.conductor import Conductor
 from study.execution.job import Assignment
 from study.execution.recorded import Pool, read_pool
-from study.execution.simulate import Curve, Point, Simulation, VirtualClock, begin_study
+from study.execution.simulate import (
+    Curve,
+    Point,
+    Simulation,
+    VirtualClock,
+    begin_study,
+    places_of,
+)
 from study.plan import Journal, RungReached, StudyResult, TrialStarted, fold, load
 
 FILE = Path("search_spaces/quickstart.yaml")
@@ -23,8 +29,7 @@ def simulated(
     spec, clock = load(FILE, ["budget={trials: 12}", *sets]), VirtualClock(0.0)
     journal = Journal(folder / "journal.jsonl")
     begin_study(journal, spec, clock)
-    places = Places(folder, folder / "data")
-    conductor = Conductor(spec, journal, places, lanes=lanes, clock=clock)
+    conductor = Conductor(spec, journal, places_of(folder), lanes=lanes, clock=clock)
     Simulation(conductor, clock, curve).run()
     journal.close()
     return fold(journal.events, running=False), journal
