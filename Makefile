@@ -3,6 +3,7 @@
 # make check         install, then formatting, lint, layers, types and the fast tests
 # make test-gpu      install, then the tests that need CUDA; says what it skips and why
 # make bench-losses  install, then speed and memory of the losses against peers (minutes)
+# make bench-search  install, then what the decisions of a study of 10,000 trials cost (minutes)
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -10,7 +11,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 # One thread per process: the tests run many processes on few cores.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: study test check lint fast test-gpu bench-losses clean
+.PHONY: study test check lint fast test-gpu bench-losses bench-search clean
 
 study: .venv/.installed
 	$(BIN)/study run search_spaces/quickstart.yaml
@@ -34,6 +35,9 @@ test-gpu: .venv/.installed-dev
 
 bench-losses: .venv/.installed
 	$(BIN)/python -m benchmarks.losses
+
+bench-search: .venv/.installed
+	$(BIN)/python -m benchmarks.search
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

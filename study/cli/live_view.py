@@ -28,6 +28,7 @@ from study.plan import (
     TrialEnded,
     TrialResult,
 )
+from study.spec import sort_key
 
 ROWS = 14
 """Trials in the live table: those that run and the latest that ended."""
@@ -115,9 +116,9 @@ class LiveView:
     def _picture(self) -> RenderableType:
         with self._lock:
             result = self._record.result(running=True)
-            lanes = _lanes(self._record)
+            progress = progress_of(result, self._record.paces.median, _lanes(self._record))
         silent = time.monotonic() - self._last_news
-        parts: list[RenderableType] = [trial_table(result), _bar(progress_of(result, lanes))]
+        parts: list[RenderableType] = [trial_table(result), _bar(progress)]
         if result.finalists:
             parts.insert(1, finalist_line(result))
         if self._lanes:
@@ -188,8 +189,8 @@ def _best(result: StudyResult) -> TrialResult | None:
     from study.metrics import METRICS
 
     valued = [trial for trial in result.trials if trial.value is not None]
-    sign = 1 if METRICS[result.metric].direction == "maximize" else -1
-    return max(valued, key=lambda trial: sign * (trial.value or 0), default=None)
+    direction = METRICS[result.metric].direction
+    return min(valued, key=lambda trial: sort_key(trial.value, direction), default=None)
 
 
 def finalist_line(result: StudyResult) -> Text:
@@ -243,7 +244,7 @@ def _milestone(event: AnyEvent) -> str | None:
 
 
 def _trial_line(record: Record, event: TrialEnded) -> str:
-    trial = record.trial(event.number, record.objective)
+    trial = record.trial(event.number)
     line = f"trial {event.number} {event.state.lower()}: {trial.loss}"
     if trial.value is not None:
         line += f", {record.objective} {trial.value:.4f}"
@@ -257,6 +258,7 @@ def _ended(state: str, reason: str) -> str:
 
 
 def _to_go(record: Record) -> str:
-    progress = progress_of(record.result(running=True), _lanes(record))
+    result = record.result(running=True)
+    progress = progress_of(result, record.paces.median, _lanes(record))
     eta = "" if progress.eta_s is None else f", about {clock(progress.eta_s)} to go"
     return f" ({progress.done} of {progress.total} runs{eta})"

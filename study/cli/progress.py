@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import final
 
 from study.plan import StudyResult
+from study.search import seconds_of_runs
 
 
 @final
@@ -19,11 +20,12 @@ class Progress:
     eta_s: float | None
 
 
-def progress_of(result: StudyResult, lanes: int) -> Progress:
+def progress_of(result: StudyResult, pace: float | None, lanes: int) -> Progress:
     """Return how far a study is.
 
     Args:
         result: What is known of it now.
+        pace: Seconds per epoch (:attr:`study.plan.Record.paces`); None while unknown.
         lanes: Trials at a time.
     """
     trials = result.study.budget.trials
@@ -32,13 +34,12 @@ def progress_of(result: StudyResult, lanes: int) -> Progress:
     finished = sum(seed.state.ended for one in result.finalists for seed in one.seeds)
     to_search = 0 if result.finalists else max(trials - len(ended), 0)
     total = (len(ended) if result.finalists else trials) + runs
-    pace = _seconds_per_epoch(result)
     if pace is None or not ended:
         return Progress(len(ended) + finished, total, None)
     a_trial = statistics.fmean(trial.seconds for trial in ended)
-    a_finalist = pace * result.study.trial.epochs
-    left = to_search * a_trial + (runs - finished) * a_finalist
-    return Progress(len(ended) + finished, total, left / max(lanes, 1))
+    finalists = seconds_of_runs(pace, result.study.trial.epochs, runs - finished, max(lanes, 1))
+    left = to_search * a_trial / max(lanes, 1) + finalists
+    return Progress(len(ended) + finished, total, left)
 
 
 def _finalist_runs(result: StudyResult) -> int:
@@ -46,11 +47,6 @@ def _finalist_runs(result: StudyResult) -> int:
         return sum(len(one.seeds) for one in result.finalists)
     finalists = result.study.finalists
     return (finalists.top + 1) * finalists.seeds
-
-
-def _seconds_per_epoch(result: StudyResult) -> float | None:
-    paces = [trial.seconds / trial.epoch for trial in result.trials if trial.epoch]
-    return statistics.median(paces) if paces else None
 
 
 def clock(seconds: float) -> str:

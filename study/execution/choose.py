@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 from study.plan import Configuration, TrialResult
-from study.spec import TrialState
+from study.spec import Direction, TrialState, sort_key
 
 
 def choose_finalists(
-    trials: Sequence[TrialResult], *, top: int, direction: Literal["maximize", "minimize"]
+    trials: Sequence[TrialResult], *, top: int, direction: Direction
 ) -> tuple[Configuration, ...]:
     """Return the best ``top`` configurations, and the best classifier on top of these.
 
     Trials that reached their last epoch come first, then pruned ones by how far they got;
     failed ones never. A configuration that was drawn twice counts once.
     """
-    sign = -1 if direction == "maximize" else 1
     usable = [t for t in trials if t.value is not None and t.state in _USABLE]
     ordered = sorted(
         usable,
-        key=lambda t: (_USABLE.index(t.state), -(t.epoch or 0), sign * (t.value or 0), t.number),
+        key=lambda t: (
+            _USABLE.index(t.state),
+            -(t.epoch or 0),
+            sort_key(t.value, direction),
+            t.number,
+        ),
     )
     distinct = _first_of_each(ordered)
     baseline = next((t for t in distinct if t.family == "classifier"), None)

@@ -8,18 +8,16 @@ made from the journal of a killed study goes on where that one was.
 from __future__ import annotations
 
 import math
-import statistics
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Sequence
 from enum import Enum
-from typing import Any, Literal, final
+from typing import Any, final
 
 from study.errors import ConfigError, DataError, MachineError, StoreError
 from study.execution.assign import Assigner, Places
 from study.execution.choose import choose_finalists
 from study.execution.job import Assignment, Report
 from study.losses import LOSSES
-from study.metrics import objective
 from study.plan import (
     FinalistEnded,
     FinalistRun,
@@ -38,7 +36,15 @@ from study.plan import (
     now,
     parse_trained,
 )
-from study.search import Proposer, RestoredTrial, next_classifier
+from study.search import (
+    Proposer,
+    RestoredTrial,
+    Rivals,
+    next_classifier,
+    seconds_for_search,
+    seconds_of_runs,
+    seeds_in_time,
+)
 from study.spec import TrialState
 
 OUT_OF_TIME = "budget.hours is used up"
@@ -75,8 +81,8 @@ class Conductor:
         self.lanes = lanes
         """Trials at a time; may change as nodes come and go."""
         self._clock = clock
-        _, metric = objective(spec.objective)
-        self._direction: Literal["maximize", "minimize"] = metric.direction
+        (self._objective,) = spec.objectives
+        self._direction = self._objective.direction
         self._stop = spec.stop.build()
         self._space = spec.search_space()
         self._proposer = Proposer(
@@ -86,8 +92,13 @@ class Conductor:
         for event in journal.events:
             self.record.add(event)
         journal.listen(lambda _, event: self.record.add(event))
-        self._assigner = Assigner(spec, self.record, places, metric.name)
-        self._proposer.restore([self._restored(number) for number in self.record.started])
+        self._assigner = Assigner(spec, self.record, places, self._objective.name)
+        trials = [self._restored(number) for number in self.record.started]
+        self._proposer.restore(trials)
+        self._rivals: dict[str, Rivals] = defaultdict(lambda: Rivals(self._direction))
+        """Trials by their family."""
+        for trial in trials:
+            self._rivals_of(trial.number).put(trial)
         self._live: set[TrainedRun] = set()
         self._losses: Counter[TrainedRun] = Counter()
         """How often a run lost its lane since its last rung."""
@@ -184,71 +195,61 @@ class Conductor:
         return self._proposer.trials
 
     def _has_time(self, seconds: float = 0.0) -> bool:
-        """Return whether the search has ``seconds`` left before the finalists must start.
-
-        Finalists are left the time that they will take, but at most half of the hours: their
-        seeds can be trimmed, a search that was cut short cannot be made good.
-        """
+        """Return whether the search has ``seconds`` left before the finalists must start."""
         hours = self._spec.budget.hours
         if hours is None or not self.record.started:
             return True
         finalists = self._seconds_of_finalists(self._spec.finalists.seeds)
-        return self._seconds_spent() + seconds + min(finalists, hours * 1800) < hours * 3600
+        return self._seconds_spent() + seconds < seconds_for_search(hours, finalists)
 
     def _seconds_spent(self) -> float:
         return self.record.seconds_spent(self._clock())
 
     def _seconds_of_finalists(self, seeds: int) -> float:
         runs = (self._spec.finalists.top + 1) * seeds
-        waves = math.ceil(runs / self.lanes)
-        return self._pace() * self._spec.trial.epochs * waves
+        return seconds_of_runs(self._pace(), self._spec.trial.epochs, runs, self.lanes)
 
     def _pace(self) -> float:
         """Return the seconds that an epoch takes; 0 while nothing is known of it."""
-        paces = [
-            sum(rung.seconds for rung in rungs.values()) / max(rungs)
-            for rungs in self.record.rungs.values()
-            if rungs
-        ]
-        return statistics.median(paces) if paces else 0.0
+        return self.record.paces.median or 0.0
 
     def _start_trial(self) -> None:
-        number, params = self._proposer.ask(self._pinned())
+        trial = self._proposer.ask(self._pinned())
         try:
-            spec = draw(self._spec.trial, self._spec.dataset, params)
+            spec = draw(self._spec.trial, self._spec.dataset, trial.params)
         except ConfigError as error:
-            self._open_trial(number, params, None)
-            self._end_trial(number, TrialState.INFEASIBLE, str(error))
+            self._open_trial(trial, None)
+            self._end_trial(trial.number, TrialState.INFEASIBLE, str(error))
             return
-        self._open_trial(number, params, spec)
-        self._waiting.append(TrialRun(number))
+        self._open_trial(trial, spec)
+        self._waiting.append(TrialRun(trial.number))
 
     def _pinned(self) -> dict[str, Any]:
         """Return the loss that the classifiers' share of the trials asks for, if any."""
         choices = self._space.choices("loss.name")
         classifiers = [name for name in choices if LOSSES[str(name)].family == "classifier"]
-        started = [event.loss for event in self.record.started.values()]
         share = self._spec.search.classifier_share
-        name = next_classifier(started, [str(one) for one in classifiers], share)
+        name = next_classifier(self.record.losses, [str(one) for one in classifiers], share)
         alone = len(classifiers) == len(choices)
         return {} if name is None or alone else {"loss.name": name}
 
-    def _open_trial(self, number: int, params: dict[str, Any], spec: TrialSpec | None) -> None:
-        loss = spec.loss.name if spec else str(params.get("loss.name", ""))
+    def _open_trial(self, trial: RestoredTrial, spec: TrialSpec | None) -> None:
+        loss = spec.loss.name if spec else str(trial.params.get("loss.name", ""))
         self._journal.append(
             TrialStarted(
                 time=self._clock(),
-                number=number,
-                params=params,
+                number=trial.number,
+                params=dict(trial.params),
                 digest=digest_of(spec) if spec else "",
                 loss=loss,
                 family=LOSSES[loss].family if loss in LOSSES else "contrastive",
                 spec=spec.model_dump(mode="json") if spec else {},
+                sampler_attrs=dict(trial.attrs),
             )
         )
 
     def _choose_finalists(self) -> None:
-        trials = [self.record.trial(n, self._spec.objective) for n in self.record.started]
+        trials = [self.record.trial(n) for n in self.record.started]
         chosen = choose_finalists(trials, top=self._spec.finalists.top, direction=self._direction)
         # Not the search's seed: what was lucky with it must prove itself with others.
         first = self._spec.trial.seed + 1
@@ -264,8 +265,7 @@ class Conductor:
         if hours is None:
             return wanted
         left = hours * 3600 - self._seconds_spent()
-        fitting = (n for n in range(wanted, 1, -1) if self._seconds_of_finalists(n) <= left)
-        return next(fitting, 1)
+        return seeds_in_time(wanted, left, self._seconds_of_finalists)
 
     # What becomes of a run.
 
@@ -321,30 +321,24 @@ class Conductor:
         self._losses.pop(run, None)
 
     def _hear_trial(self, run: TrialRun, epoch: int) -> bool:
-        value = self.record.rungs[run][epoch].metrics.get(self._spec.objective)
+        value = self.record.rungs[run][epoch].metrics.get(self._objective.metric)
         if value is None:
-            self._end(run, TrialState.FAIL, f"{self._spec.objective}: must be finite")
+            self._end(run, TrialState.FAIL, f"{self._objective.metric}: must be finite")
             return False
-        self._proposer.report(run.number, epoch, value)
+        trial = self._proposer.report(run.number, epoch, value)
+        rivals = self._rivals_of(run.number)
+        rivals.put(trial)
         if epoch == self._spec.rungs[-1]:
             self._end(run, TrialState.COMPLETE)
             return False
-        others = self._values_at(epoch, like=run.number)
-        if self._stop.keeps(epoch, value, others, self._direction):
+        if self._stop.keeps(trial, rivals.but(trial), self._direction):
             return True
         self._end(run, TrialState.PRUNED)
         return False
 
-    def _values_at(self, epoch: int, *, like: int) -> list[float]:
-        """Return what the other trials of the same family reached at a rung."""
-        family = self.record.started[like].family
-        rungs = [
-            self.record.rungs[TrialRun(number)].get(epoch)
-            for number, start in self.record.started.items()
-            if number != like and start.family == family
-        ]
-        values = [rung.metrics.get(self._spec.objective) for rung in rungs if rung is not None]
-        return [value for value in values if value is not None]
+    def _rivals_of(self, number: int) -> Rivals:
+        """Return the trials that a trial is ranked among."""
+        return self._rivals[self.record.started[number].family]
 
     def _hear_finalist(self, run: FinalistRun, report: Report) -> bool:
         if report.outcome is None:
@@ -380,11 +374,11 @@ class Conductor:
 
     def _restored(self, number: int) -> RestoredTrial:
         """Return a trial as the sampler shall know it."""
-        trial = self.record.trial(number, self._spec.objective)
+        trial = self.record.trial(number)
         reports = {
-            rung.epoch: rung.metrics[self._spec.objective]
+            rung.epoch: rung.metrics[self._objective.metric]
             for rung in trial.rungs
-            if self._spec.objective in rung.metrics
+            if self._objective.metric in rung.metrics
         }
         # A trial that time ended before its first rung says nothing of its settings.
         is_unknown = trial.state is TrialState.PRUNED and not reports
@@ -394,4 +388,5 @@ class Conductor:
             state=TrialState.FAIL if is_unknown else trial.state,
             value=trial.value,
             reports=reports,
+            attrs=self.record.started[number].sampler_attrs,
         )

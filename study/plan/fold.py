@@ -1,8 +1,12 @@
-"""From the journal's events to what is known of the study."""
+"""From the journal's events to what is known of the study.
+
+A record grows event by event and keeps what it was asked: a view that looks at a running study
+again and again pays for what happened in between, not for all trials.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar, final
 
@@ -41,6 +45,7 @@ from study.plan.result import (
 from study.plan.runs import FinalistRun, RunId, StudyRun, TrainedRun, TrialRun
 from study.plan.stored import shown_study, study_of
 from study.plan.study import StudySpec
+from study.search import Paces
 from study.spec import TrialState
 
 E = TypeVar("E")
@@ -79,39 +84,62 @@ class Record:
         self.chosen: FinalistsChosen | None = None
         self.spec: dict[str, Any] = {}
         """The study as it was begun, with the settings changed since."""
+        self.losses: Counter[str] = Counter()
+        """Trials started, by loss."""
+        self.paces = Paces()
+        """Seconds per epoch of the runs."""
         self._phases = Phases()
         self._study: StudySpec | None = None
         self._redrawn: dict[int, dict[str, Any]] = {}
+        self._latest: dict[type, AnyEvent] = {}
+        """The last event of each kind; the latest of these comes last."""
+        self._trials: dict[int, TrialResult] = {}
+        """What was asked of a trial since the last event about it."""
 
     def add(self, event: AnyEvent) -> None:
         """Take one more event; a fact that is told twice counts once."""
         self.events.append(event)
         self._phases.add(event)
+        self._latest.pop(type(event), None)
+        self._latest[type(event)] = event
         match event:
             case StudyStarted() | SettingsChanged():
                 self.spec, self._study = event.spec, None
-            case TrialStarted():
-                self.started.setdefault(event.number, event)
-            case TrialEnded():
-                self.ended.setdefault(event.number, event)
-            case RungReached():
-                rung = Rung(epoch=event.epoch, metrics=event.metrics, seconds=event.seconds)
-                self.rungs[event.run].setdefault(event.epoch, rung)
+                self._trials.clear()
+            case TrialStarted() | TrialEnded():
+                self._of_trial(event)
+            case RungReached() | RunOpened() | RunRetried():
+                self._of_run(event)
+            case FinalistsChosen():
+                self.chosen = event
+            case FinalistEnded():
+                self.finished.setdefault(event.run, event)
+
+    def _of_trial(self, event: TrialStarted | TrialEnded) -> None:
+        self._trials.pop(event.number, None)
+        if isinstance(event, TrialEnded):
+            self.ended.setdefault(event.number, event)
+        elif event.number not in self.started:
+            self.started[event.number] = event
+            self.losses[event.loss] += 1
+
+    def _of_run(self, event: RungReached | RunOpened | RunRetried) -> None:
+        if isinstance(event.run, TrialRun):
+            self._trials.pop(event.run.number, None)
+        match event:
             case RunOpened():
                 self.run_ids[event.run] = event.run_id
             case RunRetried():
                 self._retry(event.run)
-            case FinalistsChosen() | FinalistEnded():
-                self._of_finalists(event)
-
-    def _of_finalists(self, event: FinalistsChosen | FinalistEnded) -> None:
-        if isinstance(event, FinalistsChosen):
-            self.chosen = event
-        else:
-            self.finished.setdefault(event.run, event)
+            case RungReached():
+                rung = Rung(epoch=event.epoch, metrics=event.metrics, seconds=event.seconds)
+                rungs = self.rungs[event.run]
+                rungs.setdefault(event.epoch, rung)
+                self.paces.put(event.run, sum(r.seconds for r in rungs.values()), max(rungs))
 
     def _retry(self, run: TrainedRun) -> None:
         self.rungs.pop(run, None)
+        self.paces.drop(run)
         if isinstance(run, FinalistRun):
             self.finished.pop(run, None)
             return
@@ -134,7 +162,7 @@ class Record:
     @property
     def begun(self) -> StudyStarted:
         """The first event."""
-        return self._first(StudyStarted)
+        return next(event for event in self.events if isinstance(event, StudyStarted))
 
     def stored(self) -> StudySpec:
         """Return the study as this version would run it.
@@ -170,7 +198,7 @@ class Record:
             objective=objective,
             tracking_uri=session.tracking_uri if session else None,
             parent_run_id=self.run_ids.get(StudyRun()),
-            trials=tuple(self.trial(number, objective) for number in self.started),
+            trials=tuple(self.trial(number) for number in self.started),
             finalists=finalists,
             baseline=next((one for one in finalists if one.is_baseline), None),
             winner=next((one for one in finalists if one.rank == 1), None),
@@ -182,23 +210,29 @@ class Record:
             arithmetic=lanes.arithmetic if lanes else None,
         )
 
-    def _first(self, kind: type[E]) -> E:
-        return next(event for event in self.events if isinstance(event, kind))
-
     def _last(self, kind: type[E]) -> E | None:
-        return next((event for event in reversed(self.events) if isinstance(event, kind)), None)
+        event = self._latest.get(kind)
+        return event if isinstance(event, kind) else None
 
     def _end(self) -> StudyEnded | StudyInterrupted | None:
         """Return how the last session ended; None if it was killed or is at work."""
         marks = (StudyEnded, StudyInterrupted, SessionStarted)
-        last = next((one for one in reversed(self.events) if isinstance(one, marks)), None)
+        last = next(
+            (one for one in reversed(self._latest.values()) if isinstance(one, marks)), None
+        )
         return None if isinstance(last, SessionStarted) else last
 
     def _rungs(self, run: RunId) -> tuple[Rung, ...]:
-        return tuple(rung for _, rung in sorted(self.rungs[run].items()))
+        rungs = self.rungs.get(run, {})
+        return tuple(rung for _, rung in sorted(rungs.items()))
 
-    def trial(self, number: int, objective: str) -> TrialResult:
-        """Return what is known of one trial; ``objective`` is its dotted metric."""
+    def trial(self, number: int) -> TrialResult:
+        """Return what is known of one trial."""
+        if number not in self._trials:
+            self._trials[number] = self._trial(number)
+        return self._trials[number]
+
+    def _trial(self, number: int) -> TrialResult:
         start, end = self.started[number], self.ended.get(number)
         run = TrialRun(number)
         rungs = self._rungs(run)
@@ -208,7 +242,7 @@ class Record:
             number=start.number,
             state=state,
             params=start.params,
-            value=rungs[-1].metrics.get(objective) if rungs and not worthless else None,
+            value=rungs[-1].metrics.get(self.objective) if rungs and not worthless else None,
             epoch=rungs[-1].epoch if rungs else None,
             seconds=sum(rung.seconds for rung in rungs),
             run_id=self.run_ids.get(run),

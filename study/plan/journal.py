@@ -14,6 +14,8 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, final
 
@@ -40,14 +42,15 @@ class Journal:
     def __init__(self, file: Path) -> None:
         self.file = file
         file.parent.mkdir(parents=True, exist_ok=True)
-        self.events: list[AnyEvent] = _opened(file) if file.exists() else []
+        held = _opened(file) if file.exists() else _Held((), SCHEMA_VERSION, 0)
+        self.events: list[AnyEvent] = list(held.events)
         self.broken: StudyError | None = None
         """Why nothing can be written any more, if that is so."""
         self._lock = threading.RLock()
         self._listeners: list[Listener] = []
         # Unbuffered: what a failed write leaves in a buffer would reach the disk later.
         self._stream = file.open("ab", buffering=0)
-        self._stream.truncate(_whole_length(file))
+        self._stream.truncate(held.length)
 
     def append(self, event: AnyEvent) -> None:
         """Write ``event`` to disk, then tell the listeners.
@@ -114,20 +117,48 @@ def read_journal(file: Path) -> list[AnyEvent]:
     Raises:
         StoreError: If it is damaged, or written by a newer version of this package.
     """
-    whole = file.read_bytes()
-    return _events(file, whole[: whole.rfind(b"\n") + 1])
+    return list(_held(file).events)
 
 
-def _opened(file: Path) -> list[AnyEvent]:
-    """Return the events of a journal that will be written to, migrated on disk too."""
+@final
+@dataclass(frozen=True)
+class _Held:
+    """What a journal holds."""
+
+    events: tuple[AnyEvent, ...]
+
+    version: int
+    """Of the file's lines."""
+
+    length: int
+    """Bytes of its whole lines."""
+
+
+def _held(file: Path) -> _Held:
+    """Return what a journal holds; it is read again only if it is another file by now.
+
+    A start looks at the journal several times, for its settings, its state and its events.
+    """
+    found = file.stat()
+    return _read(file, found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+@lru_cache(maxsize=1)
+def _read(file: Path, *_identity: int) -> _Held:
     whole = file.read_bytes()
     whole = whole[: whole.rfind(b"\n") + 1]
-    events, version = _events(file, whole), _version(whole)
-    if events and version < SCHEMA_VERSION:
-        shutil.copyfile(file, file.with_suffix(f".v{version}.jsonl"))
-        lines = (event.model_dump_json().encode() + b"\n" for event in events)
-        _replace(file, b"".join(lines))
-    return events
+    return _Held(tuple(_events(file, whole)), _version(whole), len(whole))
+
+
+def _opened(file: Path) -> _Held:
+    """Return what a journal holds that will be written to, migrated on disk too."""
+    held = _held(file)
+    if held.events and held.version < SCHEMA_VERSION:
+        shutil.copyfile(file, file.with_suffix(f".v{held.version}.jsonl"))
+        lines = b"".join(event.model_dump_json().encode() + b"\n" for event in held.events)
+        _replace(file, lines)
+        return _Held(held.events, SCHEMA_VERSION, len(lines))
+    return held
 
 
 def _replace(file: Path, content: bytes) -> None:
@@ -173,10 +204,6 @@ def _version(whole: bytes) -> int:
     except (ValueError, KeyError, TypeError):
         return SCHEMA_VERSION
     return version if isinstance(version, int) else SCHEMA_VERSION
-
-
-def _whole_length(file: Path) -> int:
-    return file.read_bytes().rfind(b"\n") + 1
 
 
 __all__ = ["Journal", "Listener", "StudyStarted", "now", "read_journal"]

@@ -12,8 +12,8 @@ from study.metrics import METRICS, objective
 from study.plan.draw import space_of
 from study.plan.space import space_problems
 from study.plan.trial import AnyDataset, TrialSettings
-from study.search import SAMPLERS, AnyDomain, AnyStop, AshaSpec, Space
-from study.spec import Spec
+from study.search import AnyDomain, AnySampler, AnyStop, AshaSpec, Space, TpeSpec
+from study.spec import Objective, Spec
 
 NAME_PATTERN = r"[a-z0-9][a-z0-9_-]{0,62}"
 """Names are folders, MLflow experiments and models at once: nothing that a path could mean."""
@@ -26,19 +26,14 @@ RESERVED_NAMES = ("artifacts", "cache")
 class SearchSpec(Spec):
     """Who proposes the trials."""
 
-    sampler: str = "tpe"
-    """A row of SAMPLERS."""
+    sampler: SerializeAsAny[AnySampler] = TpeSpec()
+    """A row of SAMPLERS: its name, or its name and settings."""
 
     seed: int = Field(default=0, ge=0, lt=2**31)
     """Decides the proposals, given the same results."""
 
     classifier_share: float = Field(default=0.34, ge=0, le=1)
     """While fewer of the started trials are classifiers, the next one is; in [0, 1]."""
-
-    def problems(self) -> Iterator[Problem]:
-        """Yield a problem if the sampler does not exist."""
-        if self.sampler not in SAMPLERS:
-            yield Problem("sampler", f"must be one of {', '.join(SAMPLERS)}, not {self.sampler!r}")
 
 
 @final
@@ -132,7 +127,7 @@ class StudySpec(Spec):
     search: SearchSpec = SearchSpec()
     """Who proposes the trials."""
 
-    stop: AnyStop = AshaSpec()
+    stop: SerializeAsAny[AnyStop] = AshaSpec()
     """When weak trials are stopped, and the rungs at which every trial is evaluated."""
 
     budget: BudgetSpec = BudgetSpec()
@@ -164,6 +159,12 @@ class StudySpec(Spec):
         """Epochs at which a trial is evaluated; the last is its last epoch."""
         epochs = self.trial.epochs
         return (*(rung for rung in self.stop.rungs if rung < epochs), epochs)
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """What is made better; one, until studies of several objectives exist."""
+        _, metric = objective(self.objective)
+        return (Objective(self.objective, metric.direction),)
 
     def search_space(self) -> Space:
         """Return the space with the conditions that plug-ins imply."""

@@ -1,35 +1,35 @@
 """Asks a sampler for the next point, given all that is known of the trials before.
 
-A proposal is a function of the trials so far, their order, the seed and its own number:
-the generator is seeded anew for each one. A study that was killed and resumed therefore
-proposes what it would have proposed anyway.
+A proposal is a function of the trials so far, the seed and its own number: every proposal has
+a generator of its own. A study that was killed and resumed therefore proposes what it would
+have proposed anyway. What a sampler writes into its trial is part of the trial, and is kept.
 
 Where the caller pins a parameter (the loss, so that classifiers get their share), the good
 region of another loss is no guide to the rest, and neither is a ranking among losses that
-are better or worse throughout. So the sampler sees only the trials that share the pinned
-values, in a space without them; while fewer than ``ENOUGH`` of these have ended, the rest is
-drawn at random.
+are better or worse throughout. So most samplers see only the trials that share the pinned
+values, in a space without them.
+
+Nothing here takes longer the more trials there are, but :meth:`Proposer.restore` and the first
+proposal with other pinned values.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Any, final
 
 from study.errors import ConfigError
-from study.search.direction import Direction
 from study.search.domain import Choice, Float, Value
-from study.search.history import RestoredTrial, optuna_study, settled
-from study.search.samplers import SAMPLERS, random
+from study.search.history import RestoredTrial, settled
+from study.search.samplers import Question, SamplerSpec, TpeSpec
 from study.search.space import Parameter, Space
-from study.spec import TrialState
+from study.spec import Direction, TrialState
 
 if TYPE_CHECKING:
     import optuna
 
-ENOUGH = 5
-"""Ended trials with the pinned values from which the sampler can learn."""
+    from study.search.alike import Alike
 
 
 @final
@@ -39,26 +39,32 @@ class Proposer:
     Args:
         space: What is searched.
         direction: Which way the objective is better.
-        sampler: A row of SAMPLERS.
+        sampler: Who is asked.
         seed: Decides the proposals, given the same results; at least 0.
     """
 
     def __init__(
-        self, space: Space, direction: Direction, sampler: str = "tpe", seed: int = 0
+        self,
+        space: Space,
+        direction: Direction,
+        sampler: SamplerSpec | None = None,
+        seed: int = 0,
     ) -> None:
         self._space = space
         self._direction = direction
-        self._sampler = SAMPLERS[sampler]
+        self._sampler = sampler or TpeSpec()
         self._seed = seed
         self._trials: dict[int, RestoredTrial] = {}
+        self._next = 0
+        self._alike: dict[tuple[tuple[str, Value], ...], Alike] = {}
 
     @property
     def trials(self) -> tuple[RestoredTrial, ...]:
         """All trials, in the order of their numbers."""
         return tuple(self._trials[number] for number in sorted(self._trials))
 
-    def ask(self, fixed: Mapping[str, Value] | None = None) -> tuple[int, dict[str, Value]]:
-        """Return the next trial's number and its values; it counts as RUNNING from now on.
+    def ask(self, fixed: Mapping[str, Value] | None = None) -> RestoredTrial:
+        """Return the next trial; it counts as RUNNING from now on.
 
         Args:
             fixed: Values that are not the sampler's to choose, by path. One whose parameter
@@ -67,26 +73,29 @@ class Proposer:
         Raises:
             ConfigError: If a fixed value is none that the space can draw.
         """
-        fixed = fixed or {}
+        fixed = dict(fixed or {})
         self._check(fixed)
-        number = max(self._trials, default=-1) + 1
-        asked = self._optuna_study(number, fixed).ask()
+        asked = self._optuna_study(fixed).ask()
         params: dict[str, Value] = {}
         for parameter in self._space.parameters:
             path = parameter.path
             if parameter.is_active(params):
                 params[path] = fixed[path] if path in fixed else _suggested(asked, parameter)
-        self._trials[number] = RestoredTrial(number, dict(params), TrialState.RUNNING)
-        return number, params
+        attrs = _attrs(asked) if self._sampler.keeps_attrs else {}
+        trial = RestoredTrial(self._next, params, TrialState.RUNNING, attrs=attrs)
+        self._put(trial)
+        return trial
 
-    def report(self, number: int, epoch: int, value: float) -> None:
-        """Take note of the objective of a running trial at a rung.
+    def report(self, number: int, epoch: int, value: float) -> RestoredTrial:
+        """Take note of the objective of a running trial at a rung; return the trial.
 
         Raises:
             ValueError: If the trial is not running.
         """
         trial = self._running(number)
+        # What a running trial reached is no sampler's business: it is not frozen again.
         self._trials[number] = replace(trial, reports={**trial.reports, epoch: value})
+        return self._trials[number]
 
     def tell(self, number: int, state: TrialState, value: float | None = None) -> TrialState:
         """Take note of how a running trial ended, and return it.
@@ -103,7 +112,7 @@ class Proposer:
         if not state.ended:
             raise ValueError(f"trial {number} must be told how it ended, not {state}")
         state = settled(state, value)
-        self._trials[number] = replace(trial, state=state, value=value)
+        self._put(replace(trial, state=state, value=value))
         return state
 
     def restore(self, trials: Sequence[RestoredTrial]) -> None:
@@ -117,8 +126,13 @@ class Proposer:
             if trial.number in self._trials:
                 raise ValueError(f"trial {trial.number} must be restored once")
             self._check(trial.params)
-            state = settled(trial.state, trial.value)
-            self._trials[trial.number] = replace(trial, state=state)
+            self._put(replace(trial, state=settled(trial.state, trial.value)))
+
+    def _put(self, trial: RestoredTrial) -> None:
+        self._trials[trial.number] = trial
+        self._next = max(self._next, trial.number + 1)
+        for alike in self._alike.values():
+            alike.put(trial)
 
     def _check(self, values: Mapping[str, Value]) -> None:
         problems = list(self._space.misfits(values))
@@ -131,24 +145,37 @@ class Proposer:
             raise ValueError(f"trial {number} must be running")
         return trial
 
-    def _optuna_study(self, number: int, fixed: Mapping[str, Value]) -> optuna.Study:
-        """Return the study that is asked for trial ``number``."""
-        alike = [trial for trial in self.trials if _shares(trial, fixed)]
-        # Were none ranked, the sampler would take the first infeasible trial for the best.
-        is_known = any(trial.is_ranked for trial in alike)
-        build = self._sampler if is_known else random
-        startup = {"num_startup": ENOUGH} if fixed else {}
-        return optuna_study(
-            () if build is random else alike,
-            self._space,
-            self._direction,
-            sampler=build(_seed_of(self._seed, number), **startup),
-            without=fixed,
+    def _optuna_study(self, fixed: Mapping[str, Value]) -> optuna.Study:
+        """Return the study that is asked for the next trial."""
+        from study.search.optuna_study import optuna_study
+
+        apart = fixed if self._sampler.sees_alike else {}
+        alike = self._alike_to(apart) if self._sampler.learns else None
+        question = Question(
+            space=self._space,
+            seed=self._seed,
+            number=self._next,
+            num_ranked=alike.num_ranked if alike else 0,
+            is_pinned=bool(fixed),
         )
+        trials = alike.shown() if alike else []
+        return optuna_study(trials, self._direction, self._sampler.build(question))
+
+    def _alike_to(self, fixed: Mapping[str, Value]) -> Alike:
+        """Return the trials that share the pinned values."""
+        from study.search.alike import Alike
+
+        key = tuple(sorted(fixed.items(), key=lambda item: item[0]))
+        if key not in self._alike:
+            self._alike[key] = Alike(self._space, self._direction, fixed)
+            for trial in self._trials.values():
+                self._alike[key].put(trial)
+        return self._alike[key]
 
 
-def _shares(trial: RestoredTrial, fixed: Mapping[str, Value]) -> bool:
-    return all(trial.params.get(path) == value for path, value in fixed.items())
+def _attrs(asked: optuna.Trial) -> dict[str, Any]:
+    """Return what the sampler wrote into the trial."""
+    return dict(asked.study.get_trials(deepcopy=False)[-1].system_attrs)
 
 
 def _suggested(asked: optuna.Trial, parameter: Parameter) -> Value:
@@ -159,10 +186,3 @@ def _suggested(asked: optuna.Trial, parameter: Parameter) -> Value:
     if isinstance(domain, Float):
         return float(asked.suggest_float(path, domain.low, domain.high, log=domain.log))
     return int(asked.suggest_int(path, domain.low, domain.high, log=domain.log))
-
-
-def _seed_of(seed: int, number: int) -> int:
-    """Return a seed in [0, 2**32) that differs between studies and between trials."""
-    from numpy.random import SeedSequence
-
-    return int(SeedSequence((seed, number)).generate_state(1)[0])

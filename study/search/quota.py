@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 
 def next_classifier(
-    started: Sequence[str], classifiers: Sequence[str], share: float
+    tried: Mapping[str, int], classifiers: Sequence[str], share: float
 ) -> str | None:
     """Return the classifier that the next trial should train, or None for a free choice.
 
     Args:
-        started: Names of the losses of all trials started so far, however they ended.
+        tried: How many trials with each loss were started so far, however they ended.
         classifiers: Names of the classifiers of the space. Empty if it holds none, or
             nothing else: then there is nothing to share out.
         share: While fewer than this share of the trials, the next one included, are
@@ -22,8 +22,8 @@ def next_classifier(
     """
     if not classifiers:
         return None
-    tried = {name: started.count(name) for name in classifiers}
+    of_them = sum(tried.get(name, 0) for name in classifiers)
     # A quotient and not share * trials: 0.07 * 100 is above 7 in floats, 7 / 100 is 0.07.
-    if sum(tried.values()) / (len(started) + 1) >= share:
+    if of_them / (sum(tried.values()) + 1) >= share:
         return None
-    return min(tried, key=lambda name: tried[name])
+    return min(classifiers, key=lambda name: tried.get(name, 0))

@@ -55,9 +55,9 @@ def problems_of(spec: Spec, path: str) -> Iterator[Problem]:
         yield Problem(f"{path}.{problem.path}" if problem.path else path, problem.rule)
 
 
-def one_of(table: Mapping[str, type[Spec]]) -> Any:
-    """Return the type of a field that holds one spec of ``table``, picked by its ``name``."""
+def one_of(table: Mapping[str, type[Spec]], tag: str = "name") -> Any:
+    """Return the type of a field that holds one spec of ``table``, picked by its ``tag``."""
     specs = tuple(table.values())
     if len(specs) == 1:
         return specs[0]
-    return Annotated[Union[specs], Field(discriminator="name")]  # noqa: UP007 - built at run time
+    return Annotated[Union[specs], Field(discriminator=tag)]  # noqa: UP007 - built at run time

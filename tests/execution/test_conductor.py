@@ -1,30 +1,36 @@
 """The study's decisions, and that a kill at any line of the journal changes none of them."""
 
+import itertools
 import math
-from collections.abc import Callable, Iterator
+import random
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from study.errors import MachineError
-from study.execution.assign import Places
 from study.execution.conductor import Conductor, Nothing
 from study.execution.job import Assignment, Report
+from study.execution.simulate import (
+    Curve,
+    Point,
+    Simulation,
+    VirtualClock,
+    begin_study,
+    places_of,
+)
 from study.losses import LOSSES
-from study.models import EncoderSpec
 from study.pipeline.reopen import retry_failed
 from study.plan import (
     AnyEvent,
     Journal,
     Record,
     RunRetried,
-    SessionStarted,
     StudyResult,
     StudySpec,
-    StudyStarted,
     TrialRun,
-    digest_of,
     fold,
     load,
     now,
@@ -50,33 +56,16 @@ def _closed() -> Iterator[None]:
         OPENED.pop().close()
 
 
-def begin(file: Path, spec: StudySpec) -> Journal:
+def begin(file: Path, spec: StudySpec, clock: Callable[[], float] = now) -> Journal:
     journal = Journal(file)
     OPENED.append(journal)
     if not journal.events:
-        journal.append(
-            StudyStarted(
-                time=now(),
-                name=spec.name,
-                spec=spec.model_dump(mode="json"),
-                spec_digest=digest_of(spec),
-                dataset_digest="d",
-                label_names=("a",),
-                sizes={"train": 1},
-                git_commit=None,
-                package_version="0",
-            )
-        )
+        begin_study(journal, spec, clock)
     return journal
 
 
-def data_in(folder: Path) -> Callable[[EncoderSpec], Path]:
-    """Where prepared data would lie: nobody reads it here."""
-    return lambda _: folder / "data"
-
-
 def conductor_of(journal: Journal, spec: StudySpec, folder: Path, lanes: int = 1) -> Conductor:
-    return Conductor(spec, journal, Places(folder, data_in(folder)), lanes=lanes)
+    return Conductor(spec, journal, places_of(folder), lanes=lanes)
 
 
 def value_of(assignment: Assignment, epoch: int) -> float:
@@ -109,14 +98,21 @@ def reports(assignment: Assignment, *, after: int = 0) -> Iterator[Report]:
             yield Report(assignment.run, epoch, metrics, outcome=outcome)
 
 
+def at_pace(seconds: float) -> Curve:
+    """The landscape, at so many seconds an epoch."""
+
+    def curve(assignment: Assignment) -> list[Point]:
+        return [
+            Point(value_of(assignment, epoch), seconds * (epoch - done))
+            for done, epoch in itertools.pairwise([0, *assignment.rungs])
+        ]
+
+    return curve
+
+
 def drive(conductor: Conductor, on_disk: dict[str, int] | None = None) -> None:
-    """One lane at work until the conductor has nothing more."""
-    on_disk = on_disk or {}
-    while isinstance(assignment := conductor.next(), Assignment):
-        for report in reports(assignment, after=on_disk.get(assignment.run, 0)):
-            if not conductor.hear(report):
-                break
-    assert assignment is Nothing.EVER
+    """Lanes at work until the conductor has nothing more; time does not matter."""
+    Simulation(conductor, VirtualClock(), at_pace(1.0), on_disk).run()
 
 
 def facts(events: list[AnyEvent]) -> list[dict[str, Any]]:
@@ -269,6 +265,74 @@ def test_no_more_runs_than_lanes_and_none_while_the_last_trials_run(
     assert len(result_of(journal).trials) == 11
 
 
+def test_trials_are_ranked_at_the_last_of_the_rungs(tmp_path: Path) -> None:
+    """Epochs go beyond it: at 9 only a third goes on to 27."""
+    sets = [*SETS, "trial.epochs=27", "budget={trials: 120}", "search.sampler=random"]
+    spec = load(Path("search_spaces/quickstart.yaml"), [*sets, "space.loss.name=[reg, msc]"])
+
+    def by_chance(assignment: Assignment) -> list[Point]:
+        draw = random.Random(assignment.digest)
+        return [Point(draw.random(), 1.0) for _ in assignment.rungs]
+
+    journal, simulation, _, _ = timed(tmp_path, spec, by_chance)
+    simulation.run()
+    epochs = [rung.epoch for trial in result_of(journal).trials for rung in trial.rungs]
+    at_1, at_3, at_9, at_27 = (epochs.count(epoch) for epoch in (1, 3, 9, 27))
+    assert at_1 == 120
+    assert at_1 > 2 * at_3 > 4 * at_9 > 0
+    assert 1 <= at_27 <= at_9 / 2
+
+
+def test_what_a_sampler_keeps_is_in_the_journal(tmp_path: Path) -> None:
+    """A genetic algorithm counts generations: a study resumed in the middle goes on alike."""
+    sampler = "search.sampler={name: nsgaii, population: 3}"
+    spec = load(
+        Path("search_spaces/quickstart.yaml"),
+        [*SETS, "budget={trials: 11}", "stop={rule: never}", sampler],
+    )
+    journal, simulation, _, _ = timed(tmp_path, spec)
+    simulation.run()
+    whole = facts(journal.events)
+    attrs = [fact["sampler_attrs"] for fact in whole if fact["event"] == "trial_started"]
+    assert max(one["Genetic:generation"] for one in attrs) >= 2
+    lines = journal.file.read_bytes().splitlines(keepends=True)
+    cut = len(lines) // 2
+    (tmp_path / "resumed").mkdir()
+    (tmp_path / "resumed" / "journal.jsonl").write_bytes(b"".join(lines[:cut]))
+    resumed = begin(tmp_path / "resumed" / "journal.jsonl", spec)
+    conductor = conductor_of(resumed, spec, tmp_path / "resumed")
+    on_disk = _disk(whole, cut, written=False)
+    Simulation(conductor, VirtualClock(), at_pace(10.0), on_disk).run()
+    assert facts(resumed.events) == whole
+
+
+def calls_until(ended: int, simulation: Simulation, conductor: Conductor) -> int:
+    """Function calls, C's included, until so many trials have ended."""
+    calls = 0
+
+    def count(_frame: object, event: str, _arg: object) -> None:
+        nonlocal calls
+        calls += event in {"call", "c_call"}
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        while len(conductor.record.ended) < ended:
+            simulation.advance()
+    finally:
+        sys.setprofile(before)
+    return calls
+
+
+def test_a_decision_costs_the_same_after_many_trials(tmp_path: Path) -> None:
+    """Counted, not timed: what 30 trials take after 30 and after 210."""
+    sets = [*SETS, "budget={trials: 300, hours: 9}", "search.sampler=random"]
+    spec = load(Path("search_spaces/quickstart.yaml"), sets)
+    _, simulation, _, conductor = timed(tmp_path, spec)
+    calls = [calls_until(ended, simulation, conductor) for ended in (30, 60, 210, 240)]
+    assert calls[3] < 1.2 * calls[1]
+
+
 def test_families_are_ranked_apart(spec: StudySpec, tmp_path: Path) -> None:
     """A classifier goes on though every contrastive trial was better."""
     journal = begin(tmp_path / "journal.jsonl", spec)
@@ -283,39 +347,23 @@ def test_families_are_ranked_apart(spec: StudySpec, tmp_path: Path) -> None:
     assert conductor.hear(Report(first.run, 1, {"val/f1_macro": 0.1}))
 
 
-class Clock:
-    """A time that passes only when it is told to."""
-
-    def __init__(self) -> None:
-        self.time = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.time
-
-    def run(self, conductor: Conductor, assignment: Assignment, seconds: float) -> None:
-        """Report every rung, ``seconds`` an epoch, until the run is stopped or expires."""
-        done = 0
-        for report in reports(assignment):
-            for _ in range(report.epoch - done):
-                self.time += seconds
-                if conductor.expire():
-                    return
-            report.metrics["perf/seconds"] = seconds * (report.epoch - done)
-            done = report.epoch
-            if not conductor.hear(report):
-                return
+def timed(
+    tmp_path: Path, spec: StudySpec, curve: Curve | None = None
+) -> tuple[Journal, Simulation, VirtualClock, Conductor]:
+    """A study on one lane in virtual time, at 10 s an epoch if nothing else is said."""
+    clock = VirtualClock()
+    journal = begin(tmp_path / "journal.jsonl", spec, clock)
+    conductor = Conductor(spec, journal, places_of(tmp_path), clock=clock)
+    return journal, Simulation(conductor, clock, curve or at_pace(10.0)), clock, conductor
 
 
 def study_in_hours(tmp_path: Path, hours: float, *sets: str) -> tuple[StudyResult, float]:
-    """A study on one lane at 10 s an epoch; return its result and the seconds it took."""
+    """Return the result of a study at 10 s an epoch, and the seconds it took."""
     given = [*SETS, f"budget.hours={hours}", "budget.trials=1000", *sets]
     spec = load(Path("search_spaces/quickstart.yaml"), given)
-    journal, clock = begin(tmp_path / "journal.jsonl", spec), Clock()
-    journal.append(SessionStarted(time=clock.time, tracking_uri=""))
+    journal, simulation, clock, _ = timed(tmp_path, spec)
     start = clock.time
-    conductor = Conductor(spec, journal, Places(tmp_path, data_in(tmp_path)), clock=clock)
-    while isinstance(assignment := conductor.next(), Assignment):
-        clock.run(conductor, assignment, 10.0)
+    simulation.run()
     return result_of(journal), clock.time - start
 
 
@@ -340,9 +388,7 @@ def test_a_trial_past_the_hours_is_pruned_at_its_last_rung(tmp_path: Path) -> No
 
 def test_of_a_trial_without_a_rung_the_sampler_learns_nothing(tmp_path: Path) -> None:
     spec = load(Path("search_spaces/quickstart.yaml"), [*SETS, "budget.hours=0.01"])
-    journal, clock = begin(tmp_path / "journal.jsonl", spec), Clock()
-    journal.append(SessionStarted(time=clock.time, tracking_uri=""))
-    conductor = Conductor(spec, journal, Places(tmp_path, data_in(tmp_path)), clock=clock)
+    journal, _, clock, conductor = timed(tmp_path, spec)
     assert isinstance(conductor.next(), Assignment)
     assert conductor.expire() == []
     clock.time += 36
@@ -368,11 +414,12 @@ def test_seeds_that_do_not_fit_the_hours_are_left_out(tmp_path: Path) -> None:
 def test_seeds_are_trimmed_once_the_hours_are_over(tmp_path: Path) -> None:
     """A finalist takes ten times what the search made believe."""
     spec = load(Path("search_spaces/quickstart.yaml"), [*SETS, "budget.hours=0.2"])
-    journal, clock = begin(tmp_path / "journal.jsonl", spec), Clock()
-    journal.append(SessionStarted(time=clock.time, tracking_uri=""))
-    conductor = Conductor(spec, journal, Places(tmp_path, data_in(tmp_path)), clock=clock)
-    while isinstance(assignment := conductor.next(), Assignment):
-        clock.run(conductor, assignment, 50.0 if assignment.finish else 1.0)
+
+    def curve(assignment: Assignment) -> Sequence[Point]:
+        return at_pace(50.0 if assignment.finish else 1.0)(assignment)
+
+    journal, simulation, _, _ = timed(tmp_path, spec, curve)
+    simulation.run()
     ends = [str(seed.state) for one in result_of(journal).finalists for seed in one.seeds]
     assert set(ends) == {"COMPLETE", "PRUNED"}
     first = [one.seeds[0].state for one in result_of(journal).finalists]

@@ -8,7 +8,7 @@ from study.data import DebtagsSpec
 from study.errors import ConfigError
 from study.losses import AslSpec, BceSpec, CombinedSpec, LossSpec, MscSpec, RegSpec
 from study.plan import StudySpec, TrialSettings, draw
-from study.search import Proposer, Space
+from study.search import Proposer, RandomSpec, Space
 from study.spec import parse
 
 MSC = {"name": "combined", "weight": 0.3, "contrastive": {"name": "msc", "beta": 0.7}}
@@ -127,10 +127,10 @@ def test_a_part_that_is_not_searched_is_what_the_settings_or_its_holder_say() ->
 
 def test_every_point_of_a_nested_space_is_the_trial_it_says() -> None:
     study = study_of(NESTED)
-    proposer = Proposer(study.search_space(), "maximize", sampler="random", seed=1)
+    proposer = Proposer(study.search_space(), "maximize", sampler=RandomSpec(), seed=1)
     seen = set()
     for _ in range(60):
-        _, values = proposer.ask()
+        values = proposer.ask().params
         loss = draw(study.trial, study.dataset, values).loss.model_dump()
         seen.add((loss["name"], loss.get("contrastive", {}).get("name")))
         for path, value in values.items():

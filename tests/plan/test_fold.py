@@ -14,10 +14,13 @@ from study.plan import (
     IntervalValue,
     ModelRegistered,
     Ranking,
+    Record,
     RungReached,
     RunOpened,
+    RunRetried,
     SessionStarted,
     StudyEnded,
+    StudyInterrupted,
     StudyRun,
     StudyStarted,
     TrialEnded,
@@ -188,3 +191,53 @@ def test_time_between_sessions_belongs_to_no_phase() -> None:
     ]
     spent = fold(times, running=False).seconds
     assert (spent.search, spent.finalists, spent.report) == (16.0, 21.0, 3.0)
+
+
+STORY: list[AnyEvent] = [
+    started(),
+    SessionStarted(time=0.5, tracking_uri=""),
+    trial(0),
+    RunOpened(time=1.0, run=parse_trained("trial/0"), run_id="a"),
+    trial(1, "bce", "classifier"),
+    rung("trial/0", 1, 0.2),
+    rung("trial/1", 1, 0.3),
+    TrialEnded(time=3.0, number=0, state=TrialState.FAIL, reason="no"),
+    RunRetried(time=3.5, run=parse_trained("trial/0")),
+    rung("trial/0", 1, 0.4),
+    TrialEnded(time=4.0, number=0, state=TrialState.COMPLETE),
+    TrialEnded(time=4.0, number=1, state=TrialState.PRUNED),
+    FinalistsChosen(
+        time=5.0, configurations=(configuration(0, "contrastive", is_baseline=False),), seeds=(1,)
+    ),
+    finished(0, 0.5),
+    StudyInterrupted(time=6.0, reason="no power"),
+]
+
+
+def test_a_record_that_is_asked_all_the_time_says_what_a_fold_says() -> None:
+    """What it keeps of a trial is forgotten when anything happens to the trial."""
+    record = Record()
+    for length, event in enumerate(STORY, start=1):
+        record.add(event)
+        for running in (False, True):
+            assert record.result(running=running) == fold(STORY[:length], running=running)
+            assert record.result(running=running) == record.result(running=running)
+
+
+def test_a_trial_that_nothing_happened_to_is_not_made_again() -> None:
+    record = Record()
+    for event in STORY[:7]:
+        record.add(event)
+    before = record.result(running=True).trials
+    record.add(rung("trial/1", 3, 0.35))
+    after = record.result(running=True).trials
+    assert after[0] is before[0]
+    assert (before[1].epoch, after[1].epoch) == (1, 3)
+
+
+def test_running_sums_agree_with_the_events() -> None:
+    record = Record()
+    for event in STORY:
+        record.add(event)
+    assert record.losses == {"reg": 1, "bce": 1}
+    assert record.paces.median == 1.5

@@ -5,12 +5,14 @@ import os
 import resource
 from collections.abc import Sequence
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
 from study.errors import MachineError, StoreError, StudyError
 from study.plan import Journal, RunOpened, parse_run, read_journal
 from study.plan.events import AnyEvent
+from study.plan.journal import _event
 
 
 def event(run: str) -> RunOpened:
@@ -144,3 +146,16 @@ def test_ctrl_c_while_the_disk_works_leaves_both_as_they_were(
     journal.append(event("trial/2"))
     journal.close()
     assert read_journal(file) == journal.events == [*before, event("trial/2")]
+
+
+def test_a_journal_is_parsed_once_per_start(file: Path) -> None:
+    """Its settings, its state and its events are looked at one after another."""
+    with mock.patch("study.plan.journal._event", side_effect=_event) as parsing:
+        found = [read_journal(file), read_journal(file)]
+        journal = Journal(file)
+    assert parsing.call_count == 2
+    assert found[0] == found[1] == journal.events
+    found[0].clear()
+    journal.append(event("trial/1"))
+    journal.close()
+    assert read_journal(file) == [event("study"), event("trial/0"), event("trial/1")]

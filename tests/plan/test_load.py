@@ -33,12 +33,12 @@ def test_every_file_of_the_repository_loads_and_fits_its_schema(file: Path) -> N
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_two_hundred_draws_of_every_space_are_valid_trials(file: Path) -> None:
-    from study.search import Proposer
+    from study.search import Proposer, RandomSpec
 
     spec = load(file)
-    proposer = Proposer(spec.search_space(), "maximize", sampler="random", seed=1)
+    proposer = Proposer(spec.search_space(), "maximize", sampler=RandomSpec(), seed=1)
     for _ in range(200):
-        _, params = proposer.ask()
+        params = proposer.ask().params
         trial = draw(spec.trial, spec.dataset, params)
         for path, value in params.items():
             found: Any = trial.model_dump()
@@ -161,9 +161,15 @@ def test_mistakes_between_fields_are_told_beside_mistakes_of_fields() -> None:
             "space.batch_size.when.loss.nam: is not a parameter of the space",
         ),
         ("space.loss.alpha={lo: 0, high: 1}", "space.loss.alpha.lo: is not a field here; did"),
-        ("stop.rule=ashaa", "stop.rule: must be one of asha, never, not 'ashaa'"),
+        (
+            "stop.rule=ashaa",
+            "stop.rule: must be one of asha, median, never, patience, not 'ashaa'",
+        ),
         ("stop.rungs=[3, 1]", "stop.rungs: must rise, not 3, 1"),
-        ("search.sampler=tpee", "search.sampler: must be one of random, tpe, not 'tpee'"),
+        (
+            "search.sampler=tpee",
+            "search.sampler.name: must be one of nsgaii, qmc, random, tpe, not 'tpee'",
+        ),
         ("name=../x", "name: must match"),
         ("name=cache", "name: must not be cache"),
         ("registry.floors.test/f1=0.3", "registry.floors.test/f1: must be one of test/f1_macro"),

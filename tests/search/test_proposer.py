@@ -5,25 +5,30 @@ import math
 import random
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from statistics import fmean
+from unittest import mock
 
 import pytest
 
 from study.errors import ConfigError
 from study.search import (
+    SAMPLERS,
     Choice,
-    Direction,
     Float,
     Integer,
+    NsgaiiSpec,
     Parameter,
     Proposer,
+    RandomSpec,
     RestoredTrial,
     Space,
     Value,
 )
-from study.spec import TrialState
+from study.search.optuna_study import frozen
+from study.spec import Direction, TrialState
+from tests.search.literal import literal_proposal
 
 CONTRASTIVE = ("base", "reg")
 SPACE = Space(
@@ -40,7 +45,7 @@ SPACE = Space(
 LINE = Space((Parameter("x", Float(0.0, 1.0)),))
 
 
-def quality(params: dict[str, Value]) -> float:
+def quality(params: Mapping[str, Value]) -> float:
     """A smooth objective in which every loss has a learning rate of its own."""
     best = {"bce": -1.5, "asl": -1.5, "base": -3.0, "reg": -3.0}[str(params["loss.name"])]
     value = {"bce": 0.4, "asl": 0.45, "base": 0.5, "reg": 0.6}[str(params["loss.name"])]
@@ -50,16 +55,21 @@ def quality(params: dict[str, Value]) -> float:
     return value
 
 
-def run(proposer: Proposer, num_trials: int, value: Callable[[dict[str, Value]], float]) -> None:
+def run(
+    proposer: Proposer, num_trials: int, value: Callable[[Mapping[str, Value]], float]
+) -> None:
     for _ in range(num_trials):
-        number, params = proposer.ask()
-        proposer.tell(number, TrialState.COMPLETE, value(params))
+        trial = proposer.ask()
+        proposer.tell(trial.number, TrialState.COMPLETE, value(trial.params))
 
 
 def line(
-    xs: list[float], state: TrialState, value: float | None = None, **more: dict[int, float]
+    xs: list[float],
+    state: TrialState,
+    value: float | None = None,
+    reports: Mapping[int, float] | None = None,
 ) -> list[RestoredTrial]:
-    return [RestoredTrial(0, {"x": x}, state, value, **more) for x in xs]
+    return [RestoredTrial(0, {"x": x}, state, value, reports or {}) for x in xs]
 
 
 def proposals(
@@ -71,7 +81,7 @@ def proposals(
     for seed in range(num_seeds):
         proposer = Proposer(LINE, direction, seed=seed)
         proposer.restore(numbered)
-        found.append(float(proposer.ask()[1]["x"]))
+        found.append(float(proposer.ask().params["x"]))
     return found
 
 
@@ -81,7 +91,7 @@ def spread(low: float, high: float, count: int) -> list[float]:
 
 def test_numbers_count_from_nought() -> None:
     proposer = Proposer(SPACE, "maximize")
-    assert [proposer.ask()[0] for _ in range(3)] == [0, 1, 2]
+    assert [proposer.ask().number for _ in range(3)] == [0, 1, 2]
 
 
 def test_conditions_and_ranges_are_honoured_over_200_draws() -> None:
@@ -106,17 +116,18 @@ def script(proposer: Proposer, seed: int, num_events: int) -> list[tuple[str, in
     """
     draw = random.Random(seed)
     journal = []
-    live: dict[int, dict[str, Value]] = {}
+    live: dict[int, Mapping[str, Value]] = {}
     for _ in range(num_events):
         if len(live) < 4:
             before = dumped(proposer)
-            number, params = proposer.ask(pin(len(proposer.trials)))
-            live[number] = params
-            journal.append((before, number))
+            trial = proposer.ask(pin(len(proposer.trials)))
+            live[trial.number] = trial.params
+            journal.append((before, trial.number))
         else:
             number = draw.choice(sorted(live))
             params = live.pop(number)
-            proposer.report(number, 1, quality(params) / 2)
+            for epoch in draw.sample([1, 3, 9], draw.randint(0, 3)):
+                proposer.report(number, epoch, quality(params) / 2)
             state = draw.choice([one for one in TrialState if one.ended])
             proposer.tell(number, state, quality(params) if state == "COMPLETE" else None)
     return journal
@@ -135,6 +146,7 @@ def dumped(proposer: Proposer) -> str:
                 "state": trial.state,
                 "value": trial.value,
                 "reports": list(trial.reports.items()),
+                "attrs": dict(trial.attrs),
             }
             for trial in proposer.trials
         ],
@@ -150,20 +162,23 @@ def loaded(text: str) -> list[RestoredTrial]:
             state=TrialState(trial["state"]),
             value=trial["value"],
             reports=dict(trial["reports"]),
+            attrs=trial["attrs"],
         )
         for trial in json.loads(text)
     ]
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "random"])
+@pytest.mark.parametrize("sampler", SAMPLERS)
 def test_a_study_resumed_at_any_cut_proposes_what_it_would_have_anyway(sampler: str) -> None:
-    unbroken = Proposer(SPACE, "maximize", sampler, seed=7)
+    spec = SAMPLERS[sampler]()
+    unbroken = Proposer(SPACE, "maximize", spec, seed=7)
     for journal, number in script(unbroken, seed=1, num_events=90):
-        resumed = Proposer(SPACE, "maximize", sampler, seed=7)
+        resumed = Proposer(SPACE, "maximize", spec, seed=7)
         trials = loaded(journal)
         random.Random(number).shuffle(trials)
         resumed.restore(trials)
-        assert resumed.ask(pin(number)) == (number, unbroken.trials[number].params)
+        asked, known = resumed.ask(pin(number)), unbroken.trials[number]
+        assert (asked.number, asked.params, asked.attrs) == (number, known.params, known.attrs)
 
 
 PROGRAM = """
@@ -177,8 +192,9 @@ space = Space((
 ))
 proposer = Proposer(space, "maximize", seed=3)
 for _ in range(30):
-    number, params = proposer.ask()
-    proposer.tell(number, TrialState.COMPLETE, -sum(v for v in params.values() if v not in names))
+    trial = proposer.ask()
+    value = -sum(v for v in trial.params.values() if v not in names)
+    proposer.tell(trial.number, TrialState.COMPLETE, value)
 print(json.dumps([dict(trial.params) for trial in proposer.trials]))
 """
 
@@ -216,23 +232,24 @@ def test_another_seed_proposes_something_else() -> None:
 
 
 def test_every_proposal_has_a_generator_of_its_own() -> None:
-    proposer = Proposer(LINE, "maximize", "random")
-    assert len({proposer.ask()[1]["x"] for _ in range(20)}) == 20
+    proposer = Proposer(LINE, "maximize", RandomSpec())
+    assert len({proposer.ask().params["x"] for _ in range(20)}) == 20
 
 
 def test_pinned_values_are_kept_and_the_rest_is_proposed() -> None:
     proposer = Proposer(SPACE, "maximize")
     for _ in range(30):
-        number, params = proposer.ask({"loss.name": "reg", "loss.kind": False})
+        trial = proposer.ask({"loss.name": "reg", "loss.kind": False})
+        params = trial.params
         assert params["loss.name"] == "reg"
         assert params["loss.kind"] is False
         assert {"loss.temperature", "loss.alpha", "batch_size", "layers"} <= params.keys()
-        proposer.tell(number, TrialState.COMPLETE, quality(params))
+        proposer.tell(trial.number, TrialState.COMPLETE, quality(params))
 
 
 def test_a_pinned_value_that_is_not_active_is_passed_over() -> None:
-    _, params = Proposer(SPACE, "maximize").ask({"loss.name": "bce", "loss.alpha": 1.0})
-    assert params.keys() == {"loss.name", "batch_size", "layers", "learning_rate"}
+    trial = Proposer(SPACE, "maximize").ask({"loss.name": "bce", "loss.alpha": 1.0})
+    assert trial.params.keys() == {"loss.name", "batch_size", "layers", "learning_rate"}
 
 
 def test_a_pinned_value_outside_the_space_is_refused() -> None:
@@ -262,8 +279,8 @@ def rates_of_bce(others: int, own: int) -> list[float]:
     for seed in range(12):
         proposer = Proposer(SPACE, "maximize", seed=seed)
         proposer.restore(trials)
-        _, params = proposer.ask({"loss.name": "bce"})
-        found.append(math.log10(float(params["learning_rate"])))
+        trial = proposer.ask({"loss.name": "bce"})
+        found.append(math.log10(float(trial.params["learning_rate"])))
     return found
 
 
@@ -329,8 +346,8 @@ def test_a_trial_ends_as_it_was_told_and_none_is_left_running() -> None:
     proposer = Proposer(SPACE, "maximize")
     ends = [state for state in TrialState if state.ended]
     for state in ends:
-        number, _ = proposer.ask()
-        proposer.report(number, 1, 0.25)
+        number = proposer.ask().number
+        assert proposer.report(number, 1, 0.25).reports == {1: 0.25}
         told = proposer.tell(number, state, 0.5 if state == "COMPLETE" else None)
         assert told is state
     assert [trial.state for trial in proposer.trials] == ends
@@ -340,9 +357,9 @@ def test_a_trial_ends_as_it_was_told_and_none_is_left_running() -> None:
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_a_trial_that_ends_without_a_number_has_failed(value: float) -> None:
     proposer = Proposer(SPACE, "maximize")
-    number, params = proposer.ask()
-    assert proposer.tell(number, TrialState.COMPLETE, value) is TrialState.FAIL
-    proposer.restore([RestoredTrial(5, params, TrialState.COMPLETE, value)])
+    trial = proposer.ask()
+    assert proposer.tell(trial.number, TrialState.COMPLETE, value) is TrialState.FAIL
+    proposer.restore([RestoredTrial(5, trial.params, TrialState.COMPLETE, value)])
     assert [trial.state for trial in proposer.trials] == [TrialState.FAIL] * 2
 
 
@@ -354,12 +371,12 @@ def test_a_restored_trial_goes_on_where_it_was() -> None:
     assert proposer.trials == (
         RestoredTrial(3, {"x": 0.5}, TrialState.COMPLETE, 0.5, {1: 0.25, 3: 0.5}),
     )
-    assert proposer.ask()[0] == 4
+    assert proposer.ask().number == 4
 
 
 def test_what_is_not_running_can_be_neither_reported_nor_told() -> None:
     proposer = Proposer(LINE, "maximize")
-    number, _ = proposer.ask()
+    number = proposer.ask().number
     proposer.tell(number, TrialState.FAIL)
     for other in (number, 7):
         with pytest.raises(ValueError, match=f"trial {other} must be running"):
@@ -370,7 +387,7 @@ def test_what_is_not_running_can_be_neither_reported_nor_told() -> None:
 
 def test_an_end_must_be_one_and_a_complete_one_needs_a_value() -> None:
     proposer = Proposer(LINE, "maximize")
-    number, _ = proposer.ask()
+    number = proposer.ask().number
     with pytest.raises(ValueError, match="trial 0 must be told how it ended, not RUNNING"):
         proposer.tell(number, TrialState.RUNNING)
     with pytest.raises(ValueError, match="trial 0 is COMPLETE and must have a value"):
@@ -385,19 +402,11 @@ def test_a_history_of_another_space_is_refused() -> None:
         Proposer(LINE, "maximize").restore(line([0.1, 0.2], TrialState.FAIL))
 
 
-def test_the_callers_dict_is_not_the_proposers() -> None:
-    proposer = Proposer(LINE, "maximize")
-    _, params = proposer.ask()
-    drawn = dict(params)
-    params.clear()
-    assert proposer.trials[0].params == drawn
-
-
 def test_tpe_beats_drawing_at_random() -> None:
     missed: dict[str, list[list[float]]] = {"tpe": [], "random": []}
     for sampler, studies in missed.items():
         for seed in range(5):
-            proposer = Proposer(SPACE, "maximize", sampler, seed)
+            proposer = Proposer(SPACE, "maximize", SAMPLERS[sampler](), seed)
             run(proposer, 40, quality)
             studies.append([0.6 - quality(dict(trial.params)) for trial in proposer.trials])
     best = {sampler: fmean(map(min, studies)) for sampler, studies in missed.items()}
@@ -407,3 +416,37 @@ def test_tpe_beats_drawing_at_random() -> None:
     }
     assert best["tpe"] < 0.7 * best["random"]
     assert late["tpe"] < 0.6 * late["random"]
+
+
+@pytest.mark.parametrize("direction", ["maximize", "minimize"])
+@pytest.mark.parametrize("seed", range(4))
+def test_proposals_equal_those_of_a_study_filled_anew(seed: int, direction: Direction) -> None:
+    """Trials that are kept and lent say what copies say that are added for each proposal."""
+    proposer = Proposer(SPACE, direction, seed=seed)
+    for journal, number in script(proposer, seed, num_events=160):
+        expected = literal_proposal(loaded(journal), SPACE, direction, pin(number), seed)
+        assert proposer.trials[number].params == expected
+
+
+def test_what_a_sampler_keeps_comes_back_with_its_trial() -> None:
+    """Without its generations a genetic algorithm would draw at random for ever."""
+    proposer = Proposer(SPACE, "maximize", NsgaiiSpec(population=5))
+    run(proposer, 40, quality)
+    generations = [trial.attrs["Genetic:generation"] for trial in proposer.trials[1:]]
+    assert generations == sorted(generations)
+    assert generations[-1] >= 5
+    late = [quality(trial.params) for trial in proposer.trials[-10:]]
+    early = [quality(trial.params) for trial in proposer.trials[:10]]
+    assert fmean(late) > fmean(early)
+
+
+def test_a_proposal_takes_no_longer_after_many_trials() -> None:
+    """Counted, not timed: what a sampler is shown, and what is frozen for it."""
+    trials = line(spread(0.0, 1.0, 3000), TrialState.COMPLETE, 0.5)
+    proposer = Proposer(LINE, "maximize")
+    proposer.restore([replace(trial, number=number) for number, trial in enumerate(trials)])
+    proposer.ask()
+    with mock.patch("study.search.alike.frozen", wraps=frozen) as freezing:
+        number = proposer.ask().number
+        proposer.tell(number, TrialState.COMPLETE, 0.5)
+    assert freezing.call_count == 2

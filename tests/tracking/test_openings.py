@@ -52,7 +52,7 @@ def test_the_parent_says_the_whole_spec_by_dotted_path(started: StudyStarted) ->
     params = Openings(started).study.params
     assert params["trial.loss.name"] == "reg"
     assert params["space.batch_size"] == "[64, 128]"
-    assert params["search.sampler"] == "tpe"
+    assert params["search.sampler.name"] == "tpe"
     assert params["registry.model"] == "tags"
     assert params["trial.loss.regulariser"] == "true"
 

@@ -1,14 +1,17 @@
 """What Optuna is told of the trials."""
 
 import math
+from collections.abc import Collection
+from dataclasses import replace
 
 import optuna
 import pytest
 from optuna.trial import TrialState as OptunaState
 
 from study.search import Choice, Float, Integer, Parameter, RestoredTrial, Space, Value
-from study.search.history import optuna_study, settled
-from study.spec import TrialState
+from study.search.history import settled
+from study.search.optuna_study import distributions, frozen, optuna_study
+from study.spec import Direction, TrialState
 
 SPACE = Space(
     (
@@ -26,8 +29,13 @@ PARAMS: dict[str, Value] = {
 }
 
 
-def told(*trials: RestoredTrial) -> list[optuna.trial.FrozenTrial]:
-    found: list[optuna.trial.FrozenTrial] = optuna_study(trials, SPACE, "maximize").trials
+def told(
+    *trials: RestoredTrial, without: Collection[str] = (), direction: Direction = "maximize"
+) -> list[optuna.trial.FrozenTrial]:
+    domains = distributions(SPACE, without)
+    found: list[optuna.trial.FrozenTrial] = optuna_study(
+        [frozen(trial, domains) for trial in trials], direction, optuna.samplers.RandomSampler()
+    ).trials
     return found
 
 
@@ -78,12 +86,24 @@ def test_failed_and_running_trials_are_told_as_such() -> None:
 
 
 def test_a_path_can_be_kept_from_optuna() -> None:
-    trials = [trial(TrialState.COMPLETE, 0.7)]
-    found = optuna_study(trials, SPACE, "minimize", without={"loss.name"})
-    assert found.trials[0].params == {
-        path: value for path, value in PARAMS.items() if path != "loss.name"
-    }
-    assert found.direction is optuna.study.StudyDirection.MINIMIZE
+    (found,) = told(trial(TrialState.COMPLETE, 0.7), without={"loss.name"})
+    assert found.params == {path: value for path, value in PARAMS.items() if path != "loss.name"}
+
+
+def test_what_the_sampler_kept_is_there_again() -> None:
+    kept = replace(trial(TrialState.COMPLETE, 0.7), attrs={"generation": 3})
+    assert told(kept)[0].system_attrs == {"generation": 3}
+
+
+def test_the_trial_that_is_asked_for_comes_last_and_has_its_own_number() -> None:
+    domains = distributions(SPACE, ())
+    trials = [frozen(replace(trial(TrialState.FAIL), number=n), domains) for n in (0, 4)]
+    study = optuna_study(trials, "minimize", optuna.samplers.RandomSampler())
+    asked = study.ask()
+    assert study.direction is optuna.study.StudyDirection.MINIMIZE
+    assert [one.number for one in study.trials] == [1, 5, 0]
+    assert study.get_trials(deepcopy=False, states=[OptunaState.RUNNING])[0].number == 0
+    assert asked.number == 0
 
 
 def test_a_complete_trial_without_a_value_is_refused() -> None:
