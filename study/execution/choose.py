@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
-from study.plan import Configuration, TrialResult
-from study.spec import TrialState
+from study.plan import Configuration, TrialResult, best_trials
+from study.search import Direction
 
 
 def choose_finalists(
-    trials: Sequence[TrialResult], *, top: int, direction: Literal["maximize", "minimize"]
+    trials: Sequence[TrialResult], *, top: int, direction: Direction
 ) -> tuple[Configuration, ...]:
     """Return the best ``top`` configurations, and the best classifier on top of these.
 
     Trials that reached their last epoch come first, then pruned ones by how far they got;
     failed ones never. A configuration that was drawn twice counts once.
     """
-    sign = -1 if direction == "maximize" else 1
-    usable = [t for t in trials if t.value is not None and t.state in _USABLE]
-    ordered = sorted(
-        usable,
-        key=lambda t: (_USABLE.index(t.state), -(t.epoch or 0), sign * (t.value or 0), t.number),
-    )
-    distinct = _first_of_each(ordered)
+    distinct = _first_of_each(best_trials(trials, direction))
     baseline = next((t for t in distinct if t.family == "classifier"), None)
     best = distinct[:top]
     if baseline is not None and baseline not in best:
@@ -47,6 +40,3 @@ def _first_of_each(ordered: Sequence[TrialResult]) -> list[TrialResult]:
     for trial in ordered:
         found.setdefault(trial.digest, trial)
     return list(found.values())
-
-
-_USABLE = [TrialState.COMPLETE, TrialState.PRUNED]

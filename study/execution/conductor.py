@@ -38,11 +38,9 @@ from study.plan import (
     now,
     parse_trained,
 )
+from study.plan.events import OUT_OF_TIME
 from study.search import Proposer, RestoredTrial, next_classifier
 from study.spec import TrialState
-
-OUT_OF_TIME = "budget.hours is used up"
-"""Reason of what was cut because time ran out."""
 
 MAX_LOSSES = 3
 """How often a run may lose its lane within one rung."""

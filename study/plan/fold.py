@@ -74,6 +74,8 @@ class Record:
         self.chosen: FinalistsChosen | None = None
         self.spec: dict[str, Any] = {}
         """The study as it was begun, with the settings changed since."""
+        self.changes: tuple[str, ...] = ()
+        """Settings that were changed on resume, in words."""
         self._phases = Phases()
         self._study: StudySpec | None = None
         self._redrawn: dict[int, dict[str, Any]] = {}
@@ -85,6 +87,7 @@ class Record:
         match event:
             case StudyStarted() | SettingsChanged():
                 self.spec, self._study = event.spec, None
+                self.changes += event.changes if isinstance(event, SettingsChanged) else ()
             case TrialStarted():
                 self.started.setdefault(event.number, event)
             case TrialEnded():
@@ -175,6 +178,7 @@ class Record:
             seconds=self._phases.seconds(),
             started=study.time,
             arithmetic=lanes.arithmetic if lanes else None,
+            changes=self.changes,
         )
 
     def _first(self, kind: type[E]) -> E:

@@ -10,9 +10,11 @@ from typing import Any, Literal, TypeAlias, final
 
 from pydantic import Field
 
+from study.metrics import METRICS
 from study.plan.events import Family, IntervalValue, Value
 from study.plan.runs import AnyFinalistRun
 from study.plan.study import StudySpec
+from study.search import Direction
 from study.spec import Spec, TrialState
 
 _FAILED = {TrialState.FAIL, TrialState.INFEASIBLE}
@@ -151,11 +153,19 @@ class StudyResult(Spec):
     started: float
     """Seconds since the epoch."""
     arithmetic: str | None
+    changes: tuple[str, ...]
+    """Settings that were changed on resume: ``budget.trials: 40, was 24``, in order."""
 
     @property
     def metric(self) -> str:
         """Name of the objective without its split."""
         return self.objective.partition("/")[2]
+
+    @property
+    def direction(self) -> Direction:
+        """Which way the objective is better; up for a metric that this version does not know."""
+        metric = METRICS.get(self.metric)
+        return metric.direction if metric else "maximize"
 
     @property
     def dataset(self) -> str:

@@ -39,7 +39,7 @@ def trials_csv(result: StudyResult) -> str:
 
 def _has_loss(result: StudyResult) -> bool:
     drawn = (LOSS in trial.params for trial in result.trials)
-    return LOSS in result.spec.get("space", {}) or any(drawn)
+    return LOSS in result.study.space or any(drawn)
 
 
 def _row(trial: TrialResult) -> list[str]:

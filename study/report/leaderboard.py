@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from study.plan.events import IntervalValue
+from study.plan.in_force import fixed
 from study.plan.result import FinalistResult, SeedResult, StudyResult
 from study.plan.runs import FinalistRun
-from study.report.facts import labels, paths
+from study.report.facts import columns
 from study.report.formats import STATES, duration, interval, places, score, setting
 from study.report.markup import Html, element, joined
 from study.report.tables import cell, heads, loss_name, number, table
 
 
 def _settings(result: StudyResult, one: FinalistResult) -> Html:
-    """Return what a configuration was drawn with, its loss left out."""
-    names = labels(paths(result))
-    drawn = [(names[path], one.params[path]) for path in names if path in one.params]
+    """Return what a configuration was drawn with but its loss, and what it has fixed."""
+    also = fixed(one)
     parts = [
-        element("span", f"{name} {setting(value)}", class_="setting") for name, value in drawn
+        element("span", f"{name} {setting(value)}{mark}", class_="setting")
+        for path, name in columns(result).items()
+        for value, mark in ((one.params.get(path), ""), (also.get(path), " (fixed)"))
+        if value is not None
     ]
     return joined(parts) if parts else Html("–")
 
@@ -26,15 +29,13 @@ def _settings(result: StudyResult, one: FinalistResult) -> Html:
 def leaderboard(result: StudyResult) -> Html:
     """Return the finalists by rank, with both splits' means and intervals."""
     names = ["rank", "loss", *(f"{split}/{result.metric}" for split in ("val", "test"))]
-    columns = heads([*names, "drawn", "trial", "seeds"], numbers=["rank", "trial", "seeds"])
+    shown = heads([*names, "settings", "trial", "seeds"], numbers=["rank", "trial", "seeds"])
     rows = (_finalist(result, one) for one in result.finalists)
-    return table(columns, rows, caption="Finalists by rank")
+    return table(shown, rows, caption="Finalists by rank")
 
 
 def _finalist(result: StudyResult, one: FinalistResult) -> Html:
     mark = element("span", "baseline", class_="tag") if one.is_baseline else None
-    ended = sum(seed.state.ended for seed in one.seeds)
-    seeds = str(ended) if ended == len(one.seeds) else f"{ended} of {len(one.seeds)}"
     return element(
         "tr",
         number(str(one.rank or "–"), None),
@@ -43,9 +44,18 @@ def _finalist(result: StudyResult, one: FinalistResult) -> Html:
         cell(_with_interval(one.test, places(result))),
         element("td", _settings(result, one), class_="drawn"),
         number(str(one.trial), None),
-        number(seeds, None),
+        number(_seeds(one), None),
         class_="winner" if one.rank == 1 else False,
     )
+
+
+def _seeds(one: FinalistResult) -> str:
+    """Return how many runs have a value, of how many, and how many failed."""
+    scored, planned = sum(seed.val is not None for seed in one.seeds), len(one.seeds)
+    if scored == planned:
+        return str(scored)
+    failed = f", {one.failed_seeds} failed" if one.failed_seeds else ""
+    return f"{scored} of {planned}{failed}"
 
 
 def _with_interval(found: IntervalValue | None, decimals: int) -> Html:
@@ -75,8 +85,8 @@ def metrics(result: StudyResult) -> Html:
         )
         for name in names
     )
-    columns = heads(["metric", *titles], numbers=titles)
-    return table(columns, rows, caption="Every metric, mean over seeds")
+    shown = heads(["metric", *titles], numbers=titles)
+    return table(shown, rows, caption="Every metric, mean over seeds")
 
 
 def _mean(seeds: Sequence[SeedResult], name: str, *, on_test: bool) -> float | None:
@@ -90,7 +100,8 @@ def runs(result: StudyResult) -> Html:
     right = ["rank", "seed", "val", "test", "threshold", "time"]
     names = ["rank", "loss", "seed", "state", "val", "test", "scored by", "threshold", "time"]
     rows = (_run(result, one, seed) for one in result.finalists for seed in one.seeds)
-    return table(heads([*names, "MLflow run"], numbers=right), rows, caption="Finalist runs")
+    shown = heads([*names, "MLflow run", "reason"], numbers=right)
+    return table(shown, rows, caption="Finalist runs")
 
 
 def _run(result: StudyResult, one: FinalistResult, seed: SeedResult) -> Html:
@@ -110,4 +121,5 @@ def _run(result: StudyResult, one: FinalistResult, seed: SeedResult) -> Html:
         number(score(seed.threshold, 3), None),
         number(duration(seed.seconds), None),
         cell(element("code", seed.run_id or "–")),
+        cell(seed.reason),
     )

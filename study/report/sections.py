@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from study.plan.result import StudyResult
@@ -14,6 +14,7 @@ from study.report.figures import file_name
 from study.report.formats import count, duration
 from study.report.look import paints
 from study.report.markup import Child, Html, element, joined
+from study.report.shortfalls import BEHIND, shortfalls
 
 
 def sections(result: StudyResult, figures: Mapping[str, Any]) -> Html:
@@ -66,21 +67,30 @@ def _note(text: str) -> Html:
 def _answer(result: StudyResult) -> Html:
     lead, *others = sentences.answer(result)
     said = [element("p", lead, class_="lead"), *(element("p", other) for other in others)]
-    lines = result.model.gate if result.model else ()
-    gate = [
-        element("h3", sentences.gate(result)),
-        element("ul", *(element("li", x) for x in lines)),
-    ]
-    return _section("answer", "Answer", *said, _facts(result), *(gate if lines else []))
+    gate = result.model.gate if result.model else ()
+    return _section(
+        "answer",
+        "Answer",
+        *said,
+        _facts(result),
+        _list("What was cut, failed or changed", shortfalls(result)),
+        _list(sentences.gate(result), gate),
+    )
+
+
+def _list(title: str, lines: Sequence[str]) -> Html | None:
+    if not lines:
+        return None
+    items = element("ul", *(element("li", line) for line in lines))
+    return joined([element("h3", title), items])
 
 
 def _facts(result: StudyResult) -> Html:
-    dataset = str(result.spec.get("dataset", {}).get("name", "unknown"))
     sizes = ", ".join(f"{size:,} {split}" for split, size in result.sizes.items())
     spent = result.seconds
     phases = f"search {duration(spent.search)}, finalists {duration(spent.finalists)}"
     rows = (
-        ("Dataset", dataset, f"{sizes}; {count(len(result.label_names), 'label')}"),
+        ("Dataset", result.dataset, f"{sizes}; {count(len(result.label_names), 'label')}"),
         ("Trials", str(len(result.trials)), sentences.states(result.trials) or "none started"),
         ("Wall time", duration(spent.search + spent.finalists + spent.report), phases),
         ("Registered model", *sentences.model(result)),
@@ -105,7 +115,7 @@ def _finalists(result: StudyResult, figures: Mapping[str, Any]) -> Html:
         "finalists",
         "Finalists",
         leaderboard.leaderboard(result),
-        _note("Chosen by the mean on val; test is scored once per run."),
+        _note(f"Ranked by the mean on val; test is scored once per run.{_behind(result)}"),
         element(
             "div",
             _figure(figures, "finalists_val", "On val, which decides"),
@@ -115,6 +125,10 @@ def _finalists(result: StudyResult, figures: Mapping[str, Any]) -> Html:
         _note(how),
         *details,
     )
+
+
+def _behind(result: StudyResult) -> str:
+    return f" {BEHIND}" if any(one.rank and one.failed_seeds for one in result.finalists) else ""
 
 
 def _details(summary: str, *children: Child) -> Html:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 
-from study.metrics import objective
-from study.plan import FinalistResult, StudyResult, TrialResult
+from study.plan import FinalistResult, StudyResult, TrialResult, best_trials
 
 
 def summary_metrics(result: StudyResult) -> dict[str, float]:
@@ -38,10 +37,7 @@ def summary_tags(result: StudyResult) -> dict[str, str]:
 
 
 def _best(result: StudyResult) -> TrialResult | None:
-    sign = 1 if objective(result.objective)[1].direction == "maximize" else -1
-    # A value from an early rung does not compare with one from the last.
-    done = [one for one in result.trials if one.state == "COMPLETE" and one.value is not None]
-    return max(done, key=lambda one: sign * (one.value or 0.0), default=None)
+    return next(iter(best_trials(result.trials, result.direction)), None)
 
 
 def _means(role: str, finalist: FinalistResult, metric: str) -> dict[str, float]:

@@ -60,6 +60,15 @@ SPEC: dict[str, Any] = {
 }
 
 
+def fixed_temperature() -> dict[str, Any]:
+    """Return what makes a study that gives every loss one temperature and does not search it."""
+    space = {"loss.name": ["reg", "msc"], "batch_size": [64, 128]}
+    return {
+        "trial": SPEC["trial"] | {"loss": {"name": "reg", "temperature": 0.05}},
+        "space": space,
+    }
+
+
 @final
 class Story:
     """Writes down what happens, a second or so after another."""
