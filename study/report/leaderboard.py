@@ -9,7 +9,7 @@ from study.plan.in_force import fixed
 from study.plan.result import FinalistResult, SeedResult, StudyResult
 from study.plan.runs import FinalistRun
 from study.report.facts import columns
-from study.report.formats import STATES, duration, interval, places, score, setting
+from study.report.formats import STATES, duration, interval, places, score, seeds_of, setting
 from study.report.markup import Html, element, joined
 from study.report.tables import cell, heads, loss_name, number, table
 
@@ -44,18 +44,9 @@ def _finalist(result: StudyResult, one: FinalistResult) -> Html:
         cell(_with_interval(one.test, places(result))),
         element("td", _settings(result, one), class_="drawn"),
         number(str(one.trial), None),
-        number(_seeds(one), None),
+        number(seeds_of(one), None),
         class_="winner" if one.rank == 1 else False,
     )
-
-
-def _seeds(one: FinalistResult) -> str:
-    """Return how many runs have a value, of how many, and how many failed."""
-    scored, planned = sum(seed.val is not None for seed in one.seeds), len(one.seeds)
-    if scored == planned:
-        return str(scored)
-    failed = f", {one.failed_seeds} failed" if one.failed_seeds else ""
-    return f"{scored} of {planned}{failed}"
 
 
 def _with_interval(found: IntervalValue | None, decimals: int) -> Html:
