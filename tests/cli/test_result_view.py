@@ -90,8 +90,8 @@ def test_a_finalist_says_how_many_of_its_seeds_failed(show: Show) -> None:
     story = Story()
     story.trial(0, "reg")
     story.choose(0)
-    failed = {"state": TrialState.FAIL, "reason": "out of memory"}
-    story.tell(FinalistEnded, run=FinalistRun(0, 2), **failed)
+    run, reason = FinalistRun(0, 2), "out of memory"
+    story.tell(FinalistEnded, run=run, state=TrialState.FAIL, reason=reason)
     story.finish(0, 0, 0.4, 0.4)
     lines = show(story)
     assert "failed: finalist of trial 0, seed 2: out of memory" in lines
