@@ -30,6 +30,7 @@ from study.plan import (
     TrialResult,
     TrialStarted,
 )
+from study.spec import sort_key
 
 ROWS = 14
 """Trials in the live table: those that run and the latest that ended."""
@@ -187,8 +188,8 @@ def _best(result: StudyResult) -> TrialResult | None:
     from study.metrics import METRICS
 
     valued = [trial for trial in result.trials if trial.value is not None]
-    sign = 1 if METRICS[result.metric].direction == "maximize" else -1
-    return max(valued, key=lambda trial: sign * (trial.value or 0), default=None)
+    direction = METRICS[result.metric].direction
+    return min(valued, key=lambda trial: sort_key(trial.value, direction), default=None)
 
 
 def finalist_line(result: StudyResult) -> Text:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from study.plan import Configuration, TrialResult, best_trials
-from study.search import Direction
+from study.spec import Direction
 
 
 def choose_finalists(

@@ -12,14 +12,13 @@ import statistics
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from enum import Enum
-from typing import Any, Literal, final
+from typing import Any, final
 
 from study.errors import ConfigError, DataError, MachineError
 from study.execution.assign import Assigner, Places
 from study.execution.choose import choose_finalists
 from study.execution.job import Assignment, Report
 from study.losses import LOSSES
-from study.metrics import objective
 from study.plan import (
     FinalistEnded,
     FinalistRun,
@@ -73,8 +72,8 @@ class Conductor:
         self.lanes = lanes
         """Trials at a time; may change as nodes come and go."""
         self._clock = clock
-        _, metric = objective(spec.objective)
-        self._direction: Literal["maximize", "minimize"] = metric.direction
+        (self._objective,) = spec.objectives
+        self._direction = self._objective.direction
         self._stop = spec.stop.build()
         self._space = spec.search_space()
         self._proposer = Proposer(
@@ -84,7 +83,7 @@ class Conductor:
         for event in journal.events:
             self.record.add(event)
         journal.listen(lambda _, event: self.record.add(event))
-        self._assigner = Assigner(spec, self.record, places, metric.name)
+        self._assigner = Assigner(spec, self.record, places, self._objective.name)
         self._proposer.restore([self._restored(number) for number in self.record.started])
         self._live: set[TrainedRun] = set()
         self._losses: Counter[TrainedRun] = Counter()
@@ -240,7 +239,7 @@ class Conductor:
         )
 
     def _choose_finalists(self) -> None:
-        trials = [self.record.trial(n, self._spec.objective) for n in self.record.started]
+        trials = [self.record.trial(n, self._objective.metric) for n in self.record.started]
         chosen = choose_finalists(trials, top=self._spec.finalists.top, direction=self._direction)
         # Not the search's seed: what was lucky with it must prove itself with others.
         first = self._spec.trial.seed + 1
@@ -313,9 +312,9 @@ class Conductor:
         self._losses.pop(run, None)
 
     def _hear_trial(self, run: TrialRun, epoch: int) -> bool:
-        value = self.record.rungs[run][epoch].metrics.get(self._spec.objective)
+        value = self.record.rungs[run][epoch].metrics.get(self._objective.metric)
         if value is None:
-            self._end(run, TrialState.FAIL, f"{self._spec.objective}: must be finite")
+            self._end(run, TrialState.FAIL, f"{self._objective.metric}: must be finite")
             return False
         self._proposer.report(run.number, epoch, value)
         if epoch == self._spec.rungs[-1]:
@@ -335,7 +334,7 @@ class Conductor:
             for number, start in self.record.started.items()
             if number != like and start.family == family
         ]
-        values = [rung.metrics.get(self._spec.objective) for rung in rungs if rung is not None]
+        values = [rung.metrics.get(self._objective.metric) for rung in rungs if rung is not None]
         return [value for value in values if value is not None]
 
     def _hear_finalist(self, run: FinalistRun, report: Report) -> bool:
@@ -372,11 +371,11 @@ class Conductor:
 
     def _restored(self, number: int) -> RestoredTrial:
         """Return a trial as the sampler shall know it."""
-        trial = self.record.trial(number, self._spec.objective)
+        trial = self.record.trial(number, self._objective.metric)
         reports = {
-            rung.epoch: rung.metrics[self._spec.objective]
+            rung.epoch: rung.metrics[self._objective.metric]
             for rung in trial.rungs
-            if self._spec.objective in rung.metrics
+            if self._objective.metric in rung.metrics
         }
         # A trial that time ended before its first rung says nothing of its settings.
         is_unknown = trial.state is TrialState.PRUNED and not reports

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, final
+from typing import Any, TypeAlias, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from study.metrics.counts import Formula
+from study.spec import Direction
 
 Weighted: TypeAlias = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 """Maps sample weights (B, N), each row with a sum above 0, to the metric's values (B,)."""
@@ -64,7 +65,7 @@ class Metric:
     name: str
     """As in ``val/NAME``; a loss, which is minimised, says so."""
 
-    direction: Literal["maximize", "minimize"]
+    direction: Direction
     """Which way is better."""
 
     doc: str

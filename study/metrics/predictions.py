@@ -5,13 +5,14 @@ Letters: N samples, L labels, B sets of sample weights, G thresholds.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from study.metrics.base import Scored, Weighted
 from study.metrics.counts import Counts, Formula
+from study.spec import Direction
 
 _STEPS = 1024
 THRESHOLDS_G = np.arange(1, _STEPS) / _STEPS
@@ -48,7 +49,7 @@ def counts_at_thresholds(score_NL: NDArray[np.floating[Any]], y_NL: NDArray[Any]
     return Counts(hit_GL, predicted_GL + true_L, total_G)
 
 
-def best_of(value_G: NDArray[np.float64], direction: Literal["maximize", "minimize"]) -> float:
+def best_of(value_G: NDArray[np.float64], direction: Direction) -> float:
     """Return the best of ``THRESHOLDS_G``; the middle one, or the lower of two, if some tie."""
     best = value_G.max() if direction == "maximize" else value_G.min()
     tied = np.flatnonzero(value_G == best)

@@ -21,6 +21,7 @@ from study.plan import (
     now,
 )
 from study.plan.failures import FAILED
+from study.spec import Direction, sort_key
 from study.statistics import hierarchical_bootstrap
 from study.training import read_scores
 
@@ -40,14 +41,17 @@ def rank_finalists(result: StudyResult, folder: Path, data: PreparedData) -> Fin
         StudyError: If every finalist run failed.
     """
     metric = METRICS[result.metric]
-    sign = -1 if metric.direction == "maximize" else 1
     scored = [(one, _completed(one)) for one in result.finalists]
     scored = [(one, seeds) for one, seeds in scored if seeds]
     if not scored:
         raise StudyError(_why_none(result))
     ordered = sorted(
         scored,
-        key=lambda pair: (pair[0].failed_seeds, sign * _mean_val(pair[1]), pair[0].place),
+        key=lambda pair: (
+            pair[0].failed_seeds,
+            sort_key(_mean_val(pair[1]), metric.direction),
+            pair[0].place,
+        ),
     )
     rankings = tuple(
         Ranking(
@@ -62,7 +66,7 @@ def rank_finalists(result: StudyResult, folder: Path, data: PreparedData) -> Fin
     return FinalistsRanked(
         time=now(),
         rankings=rankings,
-        winner=FinalistRun(best.trial, _median(seeds, sign).seed),
+        winner=FinalistRun(best.trial, _median(seeds, metric.direction).seed),
     )
 
 
@@ -81,9 +85,9 @@ def _mean_val(seeds: Sequence[SeedResult]) -> float:
     return stats.fmean(seed.val or 0.0 for seed in seeds)
 
 
-def _median(seeds: Sequence[SeedResult], sign: int) -> SeedResult:
+def _median(seeds: Sequence[SeedResult], direction: Direction) -> SeedResult:
     """Return the run in the middle; of two in the middle the better one."""
-    ordered = sorted(seeds, key=lambda seed: sign * (seed.val or 0.0))
+    ordered = sorted(seeds, key=lambda seed: sort_key(seed.val, direction))
     return ordered[(len(ordered) - 1) // 2]
 
 

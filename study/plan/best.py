@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from study.plan.result import TrialResult
-from study.search import Direction
-from study.spec import TrialState
+from study.spec import Direction, TrialState, sort_key
 
 
 def best_trials(trials: Iterable[TrialResult], direction: Direction) -> list[TrialResult]:
@@ -21,7 +20,5 @@ def standing(trial: TrialResult, direction: Direction) -> tuple[bool, int, float
     Complete trials come first, then those that got furthest: a value at an earlier epoch is
     not comparable with one at a later. Of two equal trials the one that started first.
     """
-    value = trial.value or 0.0
-    is_up = direction == "maximize"
     unfinished = trial.state is not TrialState.COMPLETE
-    return unfinished, -(trial.epoch or 0), -value if is_up else value, trial.number
+    return unfinished, -(trial.epoch or 0), sort_key(trial.value, direction), trial.number

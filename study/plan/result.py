@@ -14,8 +14,7 @@ from study.metrics import METRICS
 from study.plan.events import Family, IntervalValue, Value
 from study.plan.runs import AnyFinalistRun
 from study.plan.study import StudySpec
-from study.search import Direction
-from study.spec import Spec, TrialState
+from study.spec import Direction, Spec, TrialState
 
 _FAILED = {TrialState.FAIL, TrialState.INFEASIBLE}
 

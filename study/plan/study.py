@@ -13,7 +13,7 @@ from study.plan.draw import space_of
 from study.plan.space import space_problems
 from study.plan.trial import AnyDataset, TrialSettings
 from study.search import SAMPLERS, AnyDomain, AnyStop, AshaSpec, Space
-from study.spec import Spec
+from study.spec import Objective, Spec
 
 NAME_PATTERN = r"[a-z0-9][a-z0-9_-]{0,62}"
 """Names are folders, MLflow experiments and models at once: nothing that a path could mean."""
@@ -160,6 +160,12 @@ class StudySpec(Spec):
         """Epochs at which a trial is evaluated; the last is its last epoch."""
         epochs = self.trial.epochs
         return (*(rung for rung in self.stop.rungs if rung < epochs), epochs)
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """What is made better; one, until studies of several objectives exist."""
+        _, metric = objective(self.objective)
+        return (Objective(self.objective, metric.direction),)
 
     def search_space(self) -> Space:
         """Return the space with the conditions that plug-ins imply."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, final
+from typing import final
 
-Direction: TypeAlias = Literal["maximize", "minimize"]
+from study.spec import Direction
 
 
 @final

@@ -12,8 +12,9 @@ from study.metrics import METRICS
 from study.plan import FinalistResult, ModelResult, SeedResult, StudyResult
 from study.plan.events import IntervalValue
 from study.promotion.clean_process import TOLERANCE, Reload, reload
-from study.promotion.gate import Direction, Gate, champion_check, floor_checks, reload_check
+from study.promotion.gate import Gate, champion_check, floor_checks, reload_check
 from study.serving import read_manifest
+from study.spec import Direction
 from study.tracking import Registry, Store, study_id
 
 LoadAnew: TypeAlias = Callable[[str, str, Path, Sequence[str]], Reload]

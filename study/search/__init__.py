@@ -6,7 +6,6 @@ stop rule is a spec and a rule in ``stop.py``, a row in ``STOP_RULES`` and a pla
 ``AnyStop``.
 """
 
-from study.search.direction import Direction
 from study.search.domain import Choice, Domain, Float, Integer, Value
 from study.search.history import RestoredTrial
 from study.search.proposer import Proposer
@@ -33,7 +32,6 @@ __all__ = [
     "AshaSpec",
     "Choice",
     "ChoicesSpec",
-    "Direction",
     "Domain",
     "Float",
     "Integer",

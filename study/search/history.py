@@ -12,10 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, final
 
-from study.search.direction import Direction
 from study.search.domain import Choice, Domain, Float, Value
 from study.search.space import Space
-from study.spec import TrialState
+from study.spec import Direction, TrialState
 
 if TYPE_CHECKING:
     import optuna

@@ -18,12 +18,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, final
 
 from study.errors import ConfigError
-from study.search.direction import Direction
 from study.search.domain import Choice, Float, Value
 from study.search.history import RestoredTrial, optuna_study, settled
 from study.search.samplers import SAMPLERS, random
 from study.search.space import Parameter, Space
-from study.spec import TrialState
+from study.spec import Direction, TrialState
 
 if TYPE_CHECKING:
     import optuna

@@ -14,8 +14,7 @@ from typing import Annotated, Literal, Protocol, TypeAlias, final
 from pydantic import Field
 
 from study.errors import Problem
-from study.search.direction import Direction, is_better
-from study.spec import Spec
+from study.spec import Direction, Spec, is_better
 
 Epoch: TypeAlias = Annotated[int, Field(ge=1)]
 

@@ -30,7 +30,7 @@ from study.metrics import METRICS, evaluate
 from study.plan.digest import digest_of
 from study.plan.trial import TrialSpec
 from study.serving import Package, export
-from study.spec import Spec
+from study.spec import Spec, sort_key
 from study.training.evaluate import (
     Features,
     at_best_threshold,
@@ -191,8 +191,8 @@ def _choose(model: Finished, train: Features, val: Features) -> _Choice:
     head = own_head(model.network)
     if head is not None:
         choices.append(_judge("head", head, val, model))
-    sign = 1 if METRICS[model.metric].direction == "maximize" else -1
-    return max(choices, key=lambda choice: sign * choice.val[model.metric])
+    direction = METRICS[model.metric].direction
+    return min(choices, key=lambda choice: sort_key(choice.val[model.metric], direction))
 
 
 def _judge(

@@ -3,7 +3,7 @@
 from study.execution.choose import choose_finalists
 from study.plan import TrialResult
 from study.plan.events import Family
-from study.spec import TrialState
+from study.spec import Direction, TrialState
 
 COMPLETE, PRUNED, FAIL = TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL
 
@@ -34,8 +34,8 @@ def trial(
 
 
 def chosen(*trials: TrialResult, top: int = 2, minimise: bool = False) -> list[tuple[int, bool]]:
-    direction = "minimize" if minimise else "maximize"
-    found = choose_finalists(trials, top=top, direction=direction)  # type: ignore[arg-type]
+    direction: Direction = "minimize" if minimise else "maximize"
+    found = choose_finalists(trials, top=top, direction=direction)
     assert [one.place for one in found] == list(range(len(found)))
     return [(one.trial, one.is_baseline) for one in found]
 

@@ -8,8 +8,7 @@ import pytest
 
 from study.execution.choose import choose_finalists
 from study.plan import TrialResult, best_trials
-from study.search import Direction
-from study.spec import TrialState
+from study.spec import Direction, TrialState
 
 COMPLETE, PRUNED, RUNNING = TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING
 

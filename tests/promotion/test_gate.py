@@ -6,12 +6,12 @@ import math
 
 from study.promotion.gate import (
     Check,
-    Direction,
     Gate,
     champion_check,
     floor_checks,
     reload_check,
 )
+from study.spec import Direction
 
 DIRECTIONS: dict[str, Direction] = {"test/f1": "maximize", "test/loss": "minimize"}
 

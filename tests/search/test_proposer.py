@@ -14,7 +14,6 @@ import pytest
 from study.errors import ConfigError
 from study.search import (
     Choice,
-    Direction,
     Float,
     Integer,
     Parameter,
@@ -23,7 +22,7 @@ from study.search import (
     Space,
     Value,
 )
-from study.spec import TrialState
+from study.spec import Direction, TrialState
 
 CONTRASTIVE = ("base", "reg")
 SPACE = Space(
@@ -169,7 +168,7 @@ def test_a_study_resumed_at_any_cut_proposes_what_it_would_have_anyway(sampler: 
 PROGRAM = """
 import json, sys
 from study.search import Choice, Float, Parameter, Proposer, Space
-from study.spec import TrialState
+from study.spec import Direction, TrialState
 names = ("a", "b", "c")
 space = Space((
     Parameter("name", Choice(names)),

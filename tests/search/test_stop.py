@@ -11,12 +11,11 @@ from study.search import (
     AnyStop,
     Asha,
     AshaSpec,
-    Direction,
     Never,
     NeverSpec,
     StopRule,
 )
-from study.spec import Spec, parse
+from study.spec import Direction, Spec, parse
 
 ASHA = Asha(rungs=(1, 3, 9), reduction=3)
 
