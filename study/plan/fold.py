@@ -37,11 +37,12 @@ from study.plan.result import (
     StudyResult,
     StudyState,
     TrialResult,
+    direction_of,
 )
 from study.plan.runs import FinalistRun, RunId, StudyRun, TrainedRun, TrialRun
 from study.plan.stored import shown_study, study_of
 from study.plan.study import StudySpec
-from study.spec import TrialState
+from study.spec import Direction, TrialState
 
 E = TypeVar("E")
 
@@ -146,6 +147,11 @@ class Record:
     def objective(self) -> str:
         """Dotted metric that decides."""
         return str(self.spec["objective"])
+
+    @property
+    def direction(self) -> Direction:
+        """Which way the objective is better."""
+        return direction_of(self.objective)
 
     def result(self, *, running: bool) -> StudyResult:
         """Return what is known now; needs at least the StudyStarted."""

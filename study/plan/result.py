@@ -162,11 +162,16 @@ class StudyResult(Spec):
 
     @property
     def direction(self) -> Direction:
-        """Which way the objective is better; up for a metric that this version does not know."""
-        metric = METRICS.get(self.metric)
-        return metric.direction if metric else "maximize"
+        """Which way the objective is better."""
+        return direction_of(self.objective)
 
     @property
     def dataset(self) -> str:
         """Name of the dataset."""
         return str(self.spec.get("dataset", {}).get("name", "unknown"))
+
+
+def direction_of(objective: str) -> Direction:
+    """Return which way a dotted metric is better; up if this version does not know it."""
+    metric = METRICS.get(objective.partition("/")[2])
+    return metric.direction if metric else "maximize"
