@@ -52,7 +52,7 @@ def _families(result: StudyResult) -> Html:
 
 
 def _row(name: str, *seconds: float, last: bool = False) -> Html:
-    numbers = [number(duration(one), None) for one in seconds]
+    numbers = [number(duration(one)) for one in seconds]
     return element("tr", cell(name), *numbers, class_="group" if last else False)
 
 

@@ -38,13 +38,13 @@ def _finalist(result: StudyResult, one: FinalistResult) -> Html:
     mark = element("span", "baseline", class_="tag") if one.is_baseline else None
     return element(
         "tr",
-        number(str(one.rank or "–"), None),
+        number(str(one.rank or "–")),
         cell(loss_name(one.loss), mark),
         cell(_with_interval(one.val, places(result))),
         cell(_with_interval(one.test, places(result))),
         element("td", _settings(result, one), class_="drawn"),
-        number(str(one.trial), None),
-        number(seeds_of(one), None),
+        number(str(one.trial)),
+        number(seeds_of(one)),
         class_="winner" if one.rank == 1 else False,
     )
 
@@ -69,7 +69,7 @@ def metrics(result: StudyResult) -> Html:
             "tr",
             cell(element("code", name)),
             *(
-                number(score(_mean(one.seeds, name, on_test=on_test), 4), None)
+                number(score(_mean(one.seeds, name, on_test=on_test), 4))
                 for one in ranked
                 for on_test in (False, True)
             ),
@@ -102,15 +102,15 @@ def _run(result: StudyResult, one: FinalistResult, seed: SeedResult) -> Html:
         tag = element("span", "registered" if result.model else "median on val", class_="tag")
     return element(
         "tr",
-        number(str(one.rank or "–"), None),
+        number(str(one.rank or "–")),
         cell(loss_name(one.loss), tag),
-        number(str(seed.seed), None),
+        number(str(seed.seed)),
         cell(STATES[seed.state]),
-        number(score(seed.val, digits), None),
-        number(score(seed.test if one.test else None, digits), None),
+        number(score(seed.val, digits)),
+        number(score(seed.test if one.test else None, digits)),
         cell(seed.scorer or "–"),
-        number(score(seed.threshold, 3), None),
-        number(duration(seed.seconds), None),
+        number(score(seed.threshold, 3)),
+        number(duration(seed.seconds)),
         cell(element("code", seed.run_id or "–")),
         cell(seed.reason),
     )

@@ -165,7 +165,7 @@ def _finalists_so_far(result: StudyResult) -> tuple[str, ...]:
 def states(trials: tuple[TrialResult, ...]) -> str:
     """Return how many trials are in which state: ``13 complete, 10 pruned, 1 failed``."""
     found = Counter(trial.state for trial in trials)
-    return ", ".join(f"{found[state]} {name}" for state, name in STATES.items() if found[state])
+    return ", ".join(f"{found[state]:,} {name}" for state, name in STATES.items() if found[state])
 
 
 def better(direction_is_up: bool) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from study.report.leaderboard import leaderboard, metrics, runs
 from study.report.markup import Html
+from tests.report.conftest import fixed_temperature
 
 if TYPE_CHECKING:
     from tests.report.conftest import Story
@@ -43,6 +44,14 @@ def test_before_the_ranking_no_test_is_shown(new_story: type[Story]) -> None:
         "– reg 1 complete 0.450 – probe 0.210 19 s f01",
         "– reg 2 running – – – – 0.0 s –",
     ]
+
+
+def test_what_every_loss_was_given_is_shown_as_fixed(new_story: type[Story]) -> None:
+    story = new_story(**fixed_temperature())
+    story.trial(0, "msc", batch_size=64)
+    story.choose(0)
+    shown = texts(leaderboard(story.result()))[1]
+    assert "temperature 0.05 (fixed) batch size 64 learning rate 0.01 (fixed)" in shown
 
 
 def test_every_run_is_a_row_and_the_registered_one_is_marked(decide: Callable[..., Story]) -> None:
