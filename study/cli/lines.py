@@ -13,6 +13,7 @@ from study.plan import (
     ReportWritten,
     TrialEnded,
 )
+from study.plan.moved import report_page
 
 
 def line_of(event: AnyEvent, tally: Tally) -> str | None:
@@ -34,7 +35,7 @@ def line_of(event: AnyEvent, tally: Tally) -> str | None:
         case ModelRegistered():
             return f"registered {event.name} version {event.version}"
         case ReportWritten():
-            return f"report: {event.path}"
+            return f"report: {report_page(event.path, tally.folder)}"
     return None
 
 

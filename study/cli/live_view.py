@@ -82,6 +82,7 @@ class LiveView:
     def follow(self, journal: Journal) -> None:
         """Show what the journal holds, and every event from now on."""
         self.study = journal.file.parent.name
+        self._tally = Tally(journal.file.parent)
         for event in journal.events:
             self._tally.add(event)
         journal.listen(lambda _, event: self._news.put(event))

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, final
 if TYPE_CHECKING:
     from study.cli.live_view import LiveView
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 DEFAULT_STORAGE = Path("studies")
 
 
@@ -37,8 +38,8 @@ class Stop:
     def install(self) -> None:
         """Answer signals from now on."""
         self._asked = 0
-        signal.signal(signal.SIGINT, self._answer)
-        signal.signal(signal.SIGTERM, self._answer)
+        for number in SIGNALS:
+            signal.signal(number, self._answer)
 
     def watch(self, view: LiveView, storage: Path) -> None:
         """Remember which study is at work: it can be resumed."""
@@ -57,17 +58,20 @@ class Stop:
         return name and f"{command(self._storage, 'show', name)} says what failed"
 
     def last_words(self) -> str:
-        """Return what is said when the command has stopped."""
+        """Return what is said when the command has stopped; no signal ends it otherwise now."""
+        for number in SIGNALS:
+            # The interpreter's own end restores the default of every other handler.
+            signal.signal(number, signal.SIG_IGN)
         return f"interrupted; {self.hint()}"
 
     def _answer(self, _signal: int, _frame: Any) -> None:
         self._asked += 1
         if self._asked == 1:
-            _say("stopping: workers and Ray are shut down, this takes some seconds")
+            _say("\nstopping: workers and Ray are shut down, this takes some seconds")
             raise KeyboardInterrupt
         _say("still stopping")
 
 
 def _say(line: str) -> None:
     # Not print: a signal may come while the stream's lock is held.
-    os.write(2, f"\n{line}\n".encode())
+    os.write(2, f"{line}\n".encode())

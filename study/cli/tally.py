@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from pathlib import Path
 from typing import final
 
 from study.plan import (
@@ -35,7 +36,9 @@ ROWS = 14
 class Tally:
     """The events so far, with what a picture of them needs."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder or Path()
+        """The study's."""
         self.record = Record()
         self.lanes = 1
         """Trials at a time."""

@@ -20,6 +20,7 @@ import signal
 import socket
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from pathlib import Path
 from typing import final
 
 from study.errors import Problem, ResourceError
+from study.scratch import held
 
 ENVIRONMENT = {
     "RAY_worker_niceness": "0",
@@ -78,20 +80,30 @@ def start(address: str, log: Path, cpus: int | None = None) -> Iterator[Cluster]
         os.environ.setdefault(name, value)
     _provide_token(address)
     scratch = _make_scratch(address, log)
-    handler = logging.FileHandler(log)
+    handler = logging.FileHandler(log, encoding="utf-8")
     try:
-        with _quiet(handler):
+        with held(scratch), _quiet(handler):
             yield _connect(address, scratch, cpus)
     finally:
         _shutdown()
         handler.close()
-        shutil.rmtree(scratch, ignore_errors=True)
+        _remove(scratch)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder into which Ray's last processes may still write for a moment."""
+    for _ in range(50):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(0.1)
 
 
 def _provide_token(address: str) -> None:
     """Have a token before Ray asks for one; that it is asked for is Ray's own default."""
     if address == "local":
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
     elif "RAY_AUTH_TOKEN" in os.environ or Path("~/.ray/auth_token").expanduser().exists():
         # Joining a cluster, Ray would not send the token that it has.
         os.environ.setdefault("RAY_AUTH_MODE", "token")
@@ -125,7 +137,7 @@ def _connect(address: str, scratch: Path, cpus: int | None) -> Cluster:
         else {}
     )
     try:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING, **named)
+        ray.init(address=address, log_to_driver=False, configure_logging=False, **named)
     except (OSError, ValueError, RuntimeError) as error:
         rule = f"must be local, auto or the address of a running Ray, not {address!r}: {error}"
         raise ResourceError(Problem("--address", rule)) from None
@@ -160,8 +172,16 @@ def _require_answer(address: str) -> None:
 def _shutdown() -> None:
     import sys
 
-    if "ray" in sys.modules:
-        sys.modules["ray"].shutdown()
+    if "ray" not in sys.modules:
+        return
+    stopping = threading.Thread(target=sys.modules["ray"].shutdown, name="ray-shutdown")
+    stopping.start()
+    while stopping.is_alive():
+        stopping.join(0.005)
+        if threading.current_thread() is threading.main_thread():
+            # Ray's end resets the handler of SIGTERM, unseen by Python: another SIGTERM would
+            # kill this process in the middle of its clean-up.
+            signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
 
 
 @contextmanager

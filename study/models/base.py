@@ -92,3 +92,10 @@ class EncoderSpec(Spec, ABC):
         Args:
             state: What the preprocess learnt from the training split.
         """
+
+    def largest_state(self) -> Mapping[str, Any] | None:
+        """Return a preprocess's state that makes the largest encoder, before data is read.
+
+        For sizes only. None if the data decides without a limit.
+        """
+        return None

@@ -58,6 +58,10 @@ class BowSpec(EncoderSpec):
         """Return a new encoder for the words of ``state``."""
         return Bow(len(state["words"]), self.dim, self.dropout)
 
+    def largest_state(self) -> Mapping[str, Any]:
+        """Return a state with as many words as there may be."""
+        return {"words": range(self.max_words)}
+
 
 @final
 class Bow(Encoder):

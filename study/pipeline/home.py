@@ -5,27 +5,33 @@ STORAGE/NAME/           one study: journal.jsonl, study.yaml, summary.json, chec
 STORAGE/cache/          prepared data, by content digest
 STORAGE/mlflow.db       tracking store and registry of all studies, unless told otherwise
 STORAGE/artifacts/      its artifacts
+
+All of it may be moved or copied: nothing that is kept depends on where the folder is.
 """
 
 from __future__ import annotations
 
 import difflib
+import errno
 import fcntl
 import re
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import final
+from typing import IO, final
 
 from study.errors import CannotRunError, ConfigError, Problem, StoreError
 from study.pipeline.summary import Summary, read_summary, summary_of
-from study.plan import AnyEvent, StudyResult, StudyStarted, fold, read_journal
+from study.plan import AnyEvent, SessionStarted, StudyResult, StudyStarted, fold, read_journal
+from study.plan.moved import report_page
 from study.plan.study import NAME_PATTERN
+from study.tracking import resolve
 
 JOURNAL_FILE = "journal.jsonl"
 LOCK_FILE = "lock"
+_NO_LOCKS = {errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOLCK, errno.EINVAL}
 
 
 @final
@@ -92,7 +98,24 @@ class Home:
             StoreError: If its journal is damaged or newer than this package.
         """
         self.find(name)
-        return fold(self.events(name), running=self.is_running(name))
+        return self.fold(name, self.events(name), running=self.is_running(name))
+
+    def fold(self, name: str, events: Sequence[AnyEvent], *, running: bool) -> StudyResult:
+        """Return what a study's events say, with report and own store where they are now.
+
+        Args:
+            name: Of the study's folder.
+            events: The study's; the first is its StudyStarted.
+            running: Whether a process is at work on the study now.
+        """
+        result = fold(events, running=running)
+        update: dict[str, str] = {}
+        if result.report is not None:
+            update["report"] = str(report_page(result.report, self.folder(name)))
+        session = next((one for one in reversed(events) if isinstance(one, SessionStarted)), None)
+        if session is not None and not session.tracking_given:
+            update["tracking_uri"] = resolve(None, self.storage)
+        return result.model_copy(update=update)
 
     def summaries(self) -> tuple[list[Summary], list[Problem]]:
         """Return all studies in short, and what is wrong with those that are damaged."""
@@ -142,16 +165,19 @@ class Home:
 
         Raises:
             CannotRunError: If another process works on it.
+            StoreError: If the folder cannot be written or locked.
         """
         folder = self.folder(name)
-        folder.mkdir(parents=True, exist_ok=True)
         stack = ExitStack()
         try:
-            # Whoever only looks holds a shared lock for a moment.
+            folder.mkdir(parents=True, exist_ok=True)
+            # A process that only looks holds a shared lock for a moment.
             stack.enter_context(_lock(folder, patience_s=1.5))
         except BlockingIOError:
             rule = f"another process works on it; `study show {name}` tells how far it is"
             raise CannotRunError(Problem(name, rule)) from None
+        except OSError as error:
+            raise StoreError(Problem(str(folder), _lock_rule(error))) from None
         with stack:
             yield folder
 
@@ -165,7 +191,8 @@ class Home:
             return
         try:
             # Permissions say little of full or read-only disks: a nameless file is tried.
-            tempfile.TemporaryFile(dir=place).close()
+            with tempfile.TemporaryFile(dir=place) as stream:
+                yield from _lock_problems(stream)
         except OSError as error:
             yield Problem("--storage", f"must be writable, {place} is not: {error.strerror}")
 
@@ -181,10 +208,26 @@ class Home:
         self.storage.mkdir(parents=True, exist_ok=True)
 
 
+def _lock_problems(stream: IO[bytes]) -> Iterator[Problem]:
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        yield Problem("--storage", _lock_rule(error))
+
+
+def _lock_rule(error: OSError) -> str:
+    if error.errno in _NO_LOCKS:
+        return (
+            f"must be on a file system with locks (flock), this one has none: {error.strerror}; "
+            "mount it with the option flock, or give --storage on another disk"
+        )
+    return f"cannot be locked: {error.strerror}"
+
+
 @contextmanager
 def _lock(folder: Path, patience_s: float) -> Iterator[None]:
     end = time.monotonic() + patience_s
-    with (folder / LOCK_FILE).open("a") as stream:
+    with (folder / LOCK_FILE).open("a", encoding="utf-8") as stream:
         while True:
             try:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -10,22 +10,25 @@ from typing import TypeVar, final
 
 from study.data import Dataset
 from study.errors import CannotRunError, ConfigError, Problem, StudyError
+from study.pipeline.disks import Disks, local_disks, storage_notes, store_problems
 from study.pipeline.home import Home
+from study.pipeline.same_study import changes_from
+from study.pipeline.space import disk_need, space_line, space_problems
 from study.plan import (
     AnyEvent,
     LanePlan,
     Record,
     SessionStarted,
     StudySpec,
-    StudyStarted,
     fold,
     load,
     plan_lanes,
+    record_of,
 )
 from study.plan.load import apply_override, parse_study
-from study.plan.stored import changes, is_changeable, settings_file
+from study.plan.stored import settings_file
 from study.search import Choice
-from study.tracking import check_store
+from study.tracking import check_store, shown
 
 T = TypeVar("T")
 
@@ -67,21 +70,39 @@ class Checked:
     source: Path | None
     """Folder of the study file; None if the study is resumed by its name."""
 
+    disk: tuple[str, ...] = ()
+    """What the study will write, and what to know of the disk it writes to, a line each."""
+
 
 def preflight_file(
-    place: Place, file: Path, overrides: Sequence[str] = (), name: str | None = None
+    place: Place,
+    file: Path,
+    overrides: Sequence[str] = (),
+    name: str | None = None,
+    disks: Disks | None = None,
 ) -> Checked:
     """Check a study file against itself, its data, this machine and the stores.
 
     Nothing is started or written, and neither Ray nor MLflow is imported.
 
+    Args:
+        place: Where the study is kept, tracked and run.
+        file: The study file.
+        overrides: ``PATH=VALUE`` each.
+        name: Replaces the name in the file.
+        disks: The machine's; None to look.
+
     Raises:
         CannotRunError: With every problem found.
     """
-    return _preflight(place, lambda: load(file, overrides, name), file.absolute().parent)
+    return _preflight(
+        place, lambda: load(file, overrides, name), source=file.absolute().parent, disks=disks
+    )
 
 
-def preflight_resume(place: Place, name: str, overrides: Sequence[str] = ()) -> Checked:
+def preflight_resume(
+    place: Place, name: str, overrides: Sequence[str] = (), disks: Disks | None = None
+) -> Checked:
     """Check that a study can be resumed, with other settings if there are ``overrides``.
 
     Raises:
@@ -89,16 +110,8 @@ def preflight_resume(place: Place, name: str, overrides: Sequence[str] = ()) -> 
     """
     home = Home(place.storage)
     home.find(name)
-    record = record_of_events(home.events(name))
-    return _preflight(place, lambda: _changed(record, overrides), None)
-
-
-def record_of_events(events: Sequence[AnyEvent]) -> Record:
-    """Return what ``events`` say."""
-    record = Record()
-    for event in events:
-        record.add(event)
-    return record
+    record = record_of(home.events(name))
+    return _preflight(place, lambda: _changed(record, overrides), disks=disks)
 
 
 def _changed(record: Record, overrides: Sequence[str]) -> StudySpec:
@@ -116,7 +129,14 @@ def _changed(record: Record, overrides: Sequence[str]) -> StudySpec:
     return parse_study(data)
 
 
-def _preflight(place: Place, load_spec: Callable[[], StudySpec], source: Path | None) -> Checked:
+def _preflight(
+    place: Place,
+    load_spec: Callable[[], StudySpec],
+    *,
+    source: Path | None = None,
+    disks: Disks | None = None,
+) -> Checked:
+    disks = disks or local_disks()
     home = Home(place.storage)
     problems: list[Problem] = list(home.problems())
     spec = _collect(problems, load_spec)
@@ -125,16 +145,30 @@ def _preflight(place: Place, load_spec: Callable[[], StudySpec], source: Path | 
     if spec is not None:
         events = _collect(problems, lambda: home.events(spec.name)) or []
         place = _collect(problems, lambda: _as_before(place, events)) or place
-        changes = _collect(problems, lambda: changes_from(record_of_events(events), spec))
+        changes = _collect(problems, lambda: changes_from(record_of(events), spec))
         problems += _batch_sizes(spec, dataset)
         # A finished study is only printed, on whatever machine.
         if place.address in {None, "local"} and not _is_finished(events):
             lanes = _collect(problems, lambda: local_lanes(spec))
     problems += check_store(place.tracking_uri, home.storage)
+    problems += store_problems(place.tracking_uri, home.storage, disks)
+    disk = list(storage_notes(home.storage, disks))
+    if spec is not None and dataset is not None:
+        need = disk_need(spec, dataset, lanes, home)
+        problems += space_problems(need, home, disks)
+        disk.append(space_line(need, home, disks))
     if problems or spec is None or dataset is None:
         raise CannotRunError(dict.fromkeys(problems))
-    unchecked = tuple(_unchecked(place))
-    return Checked(spec, dataset, place, lanes, unchecked, changes or {}, source)
+    return Checked(
+        spec=spec,
+        dataset=dataset,
+        place=place,
+        lanes=lanes,
+        unchecked=tuple(_unchecked(place)),
+        disk=tuple(disk),
+        changes=changes or {},
+        source=source,
+    )
 
 
 def _is_finished(events: Sequence[AnyEvent]) -> bool:
@@ -185,55 +219,6 @@ def _collect(problems: list[Problem], make: Callable[[], T]) -> T | None:
         return None
 
 
-def require_same_study(record: Record, checked: Checked) -> dict[str, str]:
-    """Return what differs from a study that was begun before, by dotted path.
-
-    Raises:
-        ConfigError: If that is another question, or of other data.
-    """
-    found = changes_from(record, checked.spec)
-    _require_same_data(record.begun, checked.dataset)
-    return found
-
-
-def changes_from(record: Record, spec: StudySpec) -> dict[str, str]:
-    """Return which settings of a study that was begun before are to change.
-
-    Raises:
-        ConfigError: If ``spec`` asks another question.
-    """
-    if not record.events:
-        return {}
-    known = record.begun.given is not None
-    found = changes(record.stored(), spec, given_is_known=known)
-    fixed = [path for path in found if not is_changeable(path)]
-    if fixed:
-        shown = "; ".join(f"{path}: {found[path]}" for path in fixed[:5])
-        rule = (
-            f"another study is called {spec.name!r}, it differs in {shown}: choose another name "
-            "with --name, or remove its folder"
-        )
-        raise ConfigError(Problem("name", rule))
-    _require_open_finalists(record, found)
-    return found
-
-
-def _require_open_finalists(record: Record, found: Mapping[str, str]) -> None:
-    late = [path for path in found if path.startswith("finalists.")]
-    if late and record.chosen is not None and record.chosen.configurations:
-        rule = f"cannot change any more, the finalists are chosen ({found[late[0]]})"
-        raise ConfigError(Problem(late[0], rule))
-
-
-def _require_same_data(started: StudyStarted, dataset: Dataset) -> None:
-    if started.dataset_digest != dataset.digest:
-        rule = (
-            f"{dataset.name} is not what the study began with (digest {dataset.digest}, "
-            f"not {started.dataset_digest}): start a new study with --name"
-        )
-        raise ConfigError(Problem("dataset", rule))
-
-
 def _batch_sizes(spec: StudySpec, dataset: Dataset | None) -> Iterator[Problem]:
     drawn, always = _drawn_batch_sizes(spec)
     path = "space.batch_size" if drawn else "trial.batch_size"
@@ -261,4 +246,4 @@ def _unchecked(place: Place) -> Iterator[str]:
     if place.address != "local":
         yield f"whether the Ray cluster at {place.address} has room for a trial"
     if place.tracking_uri and not place.tracking_uri.startswith("sqlite:"):
-        yield f"whether the tracking store at {place.tracking_uri} can be reached"
+        yield f"whether the tracking store at {shown(place.tracking_uri)} can be reached"

@@ -12,14 +12,14 @@ from study.pipeline.preflight import (
     Place,
     preflight_file,
     preflight_resume,
-    record_of_events,
-    require_same_study,
 )
 from study.pipeline.reopen import retry_failed, take_changes
+from study.pipeline.same_study import require_same_study
 from study.pipeline.session import Session
 from study.pipeline.summary import summarised
+from study.pipeline.upkeep import keep_up
 from study.pipeline.watcher import Nobody, Watcher
-from study.plan import Journal, StudyResult
+from study.plan import Journal, StudyResult, record_of
 
 
 def run_study(
@@ -74,33 +74,21 @@ def _work_on(checked: Checked, watcher: Watcher, *, retry: bool = False) -> Stud
     ):
         # Only what is read under the lock counts: another process may just have left.
         if journal.events:
-            record = record_of_events(journal.events)
-            found = require_same_study(record, checked)
-            known = record.result(running=False)
-            if known.state == "FINISHED":
-                _catch_up(journal, checked.place)
-                _notice_unchanged(found, watcher, retry=retry)
-                return known
+            record = record_of(journal.events)
+            found = require_same_study(record, checked.spec, checked.dataset)
+            if record.result(running=False).state == "FINISHED":
+                notice_unchanged(found, watcher, retry=retry)
+                return keep_up(journal, checked, home)
             take_changes(journal, checked.spec, found)
             if retry:
                 retry_failed(journal, record)
         return Session(checked, home, journal).run(watcher)
 
 
-def _notice_unchanged(found: Mapping[str, str], watcher: Watcher, *, retry: bool) -> None:
+def notice_unchanged(found: Mapping[str, str], watcher: Watcher, *, retry: bool) -> None:
+    """Say what was asked of a finished study and is not done."""
     if found:
         shown = "; ".join(f"{path}: {change}" for path, change in found.items())
         watcher.notice(f"the study is finished, extending it is not offered yet ({shown})")
     if retry:
         watcher.notice("the study is finished, nothing is run again")
-
-
-def _catch_up(journal: Journal, place: Place) -> None:
-    """Tell the tracking store what it missed if it was away when the study ended."""
-    from study.tracking import Mirror, open_store, read_cursor
-
-    folder = journal.file.parent
-    if read_cursor(folder).get("cursor", 0) < len(journal.events):
-        store = open_store(place.tracking_uri, Home(place.storage).storage)
-        with closing(Mirror(store, journal, folder)) as mirror:
-            mirror.flush(timeout_s=120)

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Literal, final
 import yaml
 
 from study import __version__
-from study.data import PreparedData, prepare
-from study.errors import CannotRunError, MachineError, StudyError
+from study.errors import CannotRunError, MachineError, Problem, StudyError
 from study.pipeline.home import Home
+from study.pipeline.leftovers import clear_leftovers
 from study.pipeline.preflight import Checked
 from study.pipeline.rank import rank_finalists
 from study.pipeline.texts import sample_texts
+from study.pipeline.upkeep import STORE_PATIENCE_S, tell_missing
 from study.pipeline.watcher import Watcher
 from study.plan import (
     AnyEvent,
@@ -33,7 +34,6 @@ from study.plan import (
     StudyResult,
     StudyStarted,
     digest_of,
-    fold,
     now,
     plan_lanes,
 )
@@ -41,6 +41,7 @@ from study.plan.stored import given_settings, settings_file
 
 if TYPE_CHECKING:
     from study.execution.cluster import Cluster
+    from study.execution.prepare import PreparedFolders
     from study.tracking import Mirror, Store
 
 _log = logging.getLogger(__name__)
@@ -73,7 +74,8 @@ class Session:
         from study.execution.cluster import start
         from study.tracking import Mirror, open_store
 
-        data = self._prepare()
+        clear_leftovers(self.home.cache, self.folder)
+        prepared = self._prepare(watcher)
         store = open_store(self.place.tracking_uri, self.home.storage)
         with ExitStack() as ray:
             cluster, plan = None, None
@@ -85,14 +87,15 @@ class Session:
             with closing(Mirror(store, self.journal, self.folder)) as mirror:
                 with self._failing():
                     if cluster is not None and plan is not None:
-                        self._search(data, cluster, plan, watcher)
+                        self._search(prepared, cluster, plan, watcher)
                     # What follows can use the cores.
                     ray.close()
-                    self._rank(data)
+                    self._rank()
                     self._register(store, mirror)
                     self._report()
                     self._end("FINISHED")
-                mirror.flush(timeout_s=120)
+                mirror.flush(STORE_PATIENCE_S)
+                tell_missing(store, mirror, self.spec.name)
         return self._result()
 
     @contextmanager
@@ -122,13 +125,19 @@ class Session:
             # After Ctrl-C nobody wants to wait for a report.
             self._report()
 
-    def _prepare(self) -> PreparedData:
-        encoder = self.spec.trial.encoder
-        key = encoder.preprocess_key()
-        return PreparedData(prepare(self.dataset, encoder.preprocess(), key, self.home.cache))
+    def _prepare(self, watcher: Watcher) -> PreparedFolders:
+        """Prepare the data, unless trials may draw how: then each kind when it is first drawn."""
+        from study.execution.prepare import PreparedFolders
+
+        prepared = PreparedFolders(self.dataset, self.home.cache, watcher.notice)
+        is_searched = any(path.startswith("encoder.") for path in self.spec.space)
+        if not is_searched and not self._has(FinalistsRanked):
+            # What is wrong with it is found before anything is started.
+            prepared.folder_for(self.spec.trial.encoder)
+        return prepared
 
     def _open(self, watcher: Watcher, plan: LanePlan | None) -> None:
-        from study.tracking.uri import resolve, shown
+        from study.tracking import is_own_store, resolve, shown
 
         if not self.journal.events:
             self._begin()
@@ -137,7 +146,7 @@ class Session:
             SessionStarted(
                 time=now(),
                 tracking_uri=shown(uri),
-                tracking_given=self.place.tracking_uri is not None,
+                tracking_given=not is_own_store(self.place.tracking_uri, self.home.storage),
                 tracking_secret=shown(uri) != uri,
                 address=self.place.address or "local",
             )
@@ -176,7 +185,7 @@ class Session:
         return plan_lanes(self.spec.resources, cluster.cpus, cluster.gpus, trials, cluster.where)
 
     def _search(
-        self, data: PreparedData, cluster: Cluster, plan: LanePlan, watcher: Watcher
+        self, prepared: PreparedFolders, cluster: Cluster, plan: LanePlan, watcher: Watcher
     ) -> None:
         """Search, and train the finalists: one warm cluster for both."""
         from study.execution.assign import Places
@@ -185,25 +194,38 @@ class Session:
         from study.execution.sweep import Sweeper
         from study.execution.watch import watching
 
-        places = Places(self.folder, data.folder)
+        places = Places(self.folder, prepared.folder_for)
         Sweeper(self.journal, places)
         conductor = Conductor(self.spec, self.journal, places, lanes=plan.lanes)
         with watching(watcher.see_lanes):
             run_lanes(conductor, self.spec.resources, cluster, lanes=plan.lanes)
 
-    def _rank(self, data: PreparedData) -> None:
+    def _rank(self) -> None:
         if not self._has(FinalistsRanked):
-            self.journal.append(rank_finalists(self._result(), self.folder, data))
+            self.journal.append(rank_finalists(self._result(), self.folder, self.dataset))
 
     def _register(self, store: Store, mirror: Mirror) -> None:
         if self._has(ModelRegistered):
             return
         from study.promotion import register_winner
 
-        mirror.flush(timeout_s=120)
+        self._await(store, mirror)
         texts = sample_texts(self.dataset.splits["val"].inputs)
-        model = register_winner(store, self._result(), self.folder, texts)
+        model = register_winner(store, self.journal.events, self.folder, texts)
         self.journal.append(ModelRegistered(time=now(), **model.model_dump()))
+
+    def _await(self, store: Store, mirror: Mirror) -> None:
+        """Wait for the store as long as it takes more.
+
+        Raises:
+            MachineError: If it is away.
+        """
+        if not mirror.flush(STORE_PATIENCE_S):
+            rule = (
+                f"MLflow at {store.shown} is away, and the winner cannot be registered; "
+                f"`study resume {self.spec.name}` does it when it is back"
+            )
+            raise MachineError(Problem("--tracking-uri", rule))
 
     def _report(self) -> None:
         """Write the report, if there is anything to report; the mirror copies it to the run.
@@ -221,13 +243,14 @@ class Session:
             told = f"{type(error).__name__}: {error}"
             _log.warning("no report: %s; `study report %s` writes it", told, self.spec.name)
             return
-        self.journal.append(ReportWritten(time=now(), path=str(page)))
+        path = str(page.relative_to(self.folder))
+        self.journal.append(ReportWritten(time=now(), path=path))
 
     def _end(self, state: Literal["FINISHED", "FAILED"], reason: str = "") -> None:
         self.journal.append(StudyEnded(time=now(), state=state, reason=reason))
 
     def _result(self) -> StudyResult:
-        return fold(self.journal.events, running=False)
+        return self.home.fold(self.folder.name, self.journal.events, running=False)
 
     def _has(self, kind: type[AnyEvent]) -> bool:
         return any(isinstance(event, kind) for event in self.journal.events)

@@ -26,7 +26,7 @@ from study.plan.events import (
     TrialEnded,
     TrialStarted,
 )
-from study.plan.fold import Record, fold
+from study.plan.fold import Record, fold, record_of
 from study.plan.in_force import FIRST, fixed, in_force
 from study.plan.journal import Journal, now, read_journal
 from study.plan.load import load
@@ -115,5 +115,6 @@ __all__ = [
     "parse_trained",
     "plan_lanes",
     "read_journal",
+    "record_of",
     "searchable_paths",
 ]

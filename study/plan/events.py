@@ -235,6 +235,7 @@ class ReportWritten(Event):
 
     event: Literal["report_written"] = "report_written"
     path: str
+    """Relative to the study's folder; version 0.1.0 wrote an absolute path."""
 
 
 @final

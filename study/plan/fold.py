@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar, final
 
 from study.errors import ConfigError
@@ -54,10 +54,15 @@ def fold(events: Sequence[AnyEvent], *, running: bool) -> StudyResult:
         events: A journal's events; the first is its StudyStarted.
         running: Whether a process is at work on the study now.
     """
+    return record_of(events).result(running=running)
+
+
+def record_of(events: Iterable[AnyEvent]) -> Record:
+    """Return what ``events`` say, sorted by what they are about."""
     record = Record()
     for event in events:
         record.add(event)
-    return record.result(running=running)
+    return record
 
 
 @final

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 import study
 from study.serving import Classifier, load
 from study.spec import Texts
-from study.tracking import RELOAD_SCRIPT
+from study.tracking import RELOAD_SCRIPT, hidden
 
 TOLERANCE = 1e-5
 """Largest difference of a score; other threads may add in another order."""
@@ -92,7 +92,8 @@ def _ask(asked: dict[str, Any], tracking_uri: str, folder: str) -> str:
             env=environment,
             cwd=folder,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             timeout=_TIMEOUT_S,
             check=False,
         )
@@ -100,7 +101,7 @@ def _ask(asked: dict[str, Any], tracking_uri: str, folder: str) -> str:
         return f"no answer within {_TIMEOUT_S:.0f} s"
     if done.returncode:
         lines = done.stderr.strip().splitlines()
-        return lines[-1][:300] if lines else f"exit code {done.returncode}"
+        return hidden(lines[-1], tracking_uri)[:300] if lines else f"exit code {done.returncode}"
     return ""
 
 

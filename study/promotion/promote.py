@@ -9,13 +9,21 @@ from typing import TypeAlias, final
 
 from study.errors import GateError
 from study.metrics import METRICS
-from study.plan import FinalistResult, ModelResult, SeedResult, StudyResult
+from study.plan import (
+    AnyEvent,
+    FinalistResult,
+    FinalistRun,
+    ModelResult,
+    SeedResult,
+    StudyResult,
+    fold,
+)
 from study.plan.events import IntervalValue
 from study.promotion.clean_process import TOLERANCE, Reload, reload
 from study.promotion.gate import Gate, champion_check, floor_checks, reload_check
 from study.serving import read_manifest
 from study.spec import Direction
-from study.tracking import Registry, Store, study_id
+from study.tracking import Registry, Store, ensure_run, study_id
 
 LoadAnew: TypeAlias = Callable[[str, str, Path, Sequence[str]], Reload]
 """Tracking URI, model URI, exported folder and texts to what came of it."""
@@ -30,7 +38,7 @@ _DIRECTIONS: Mapping[str, Direction] = {
 
 def register_winner(
     store: Store,
-    result: StudyResult,
+    events: Sequence[AnyEvent],
     folder: Path,
     texts: Sequence[str],
     load_anew: LoadAnew = reload,
@@ -40,21 +48,23 @@ def register_winner(
     Doing it twice does no harm: the same study registers one version.
 
     Args:
-        store: Where the study is tracked; it must hold the winner's run.
-        result: A study whose finalists are ranked.
+        store: Where the study is tracked. The winner's run is made if it is missing there;
+            nothing else may write the study's runs meanwhile.
+        events: Of a study whose finalists are ranked.
         folder: The study's own.
         texts: At least one; the first becomes the model's example, and all of them are asked
             of the model in a fresh process.
         load_anew: Compares the registered model with the exported folder.
 
     Raises:
-        GateError: If there is no winner, or the store holds no run of it.
+        GateError: If there is no winner.
         StoreError: If the store cannot be used.
     """
-    winner = _Winner(result, folder)
+    winner = _Winner(fold(events, running=False), folder)
+    run_id = ensure_run(store, events, winner.run)
     registry = Registry(store)
     name = winner.model_name
-    version = registry.register(winner.run_id, winner.exported, name, winner.tags(), texts[0])
+    version = registry.register(run_id, winner.exported, name, winner.tags(), texts[0])
     registry.set_alias(name, CHALLENGER, version)
     uri = f"models:/{name}/{version}"
     again = load_anew(store.uri, uri, winner.exported, texts)
@@ -70,10 +80,46 @@ def register_winner(
     if gate.opens:
         registry.set_alias(name, CHAMPION, version)
         aliases = (CHALLENGER, CHAMPION)
-    registry.set_tags(
-        name, version, {"gate": "\n".join(gate.lines), "gate.opens": str(gate.opens).lower()}
-    )
+    registry.set_tags(name, version, _gate_tags(gate.lines, is_open=gate.opens))
     return ModelResult(name=name, version=version, aliases=aliases, uri=uri, gate=gate.lines)
+
+
+def restore_winner(
+    store: Store, events: Sequence[AnyEvent], folder: Path, texts: Sequence[str]
+) -> ModelResult | None:
+    """Register a winner again that the registry has lost; None if it has it.
+
+    The version gets the tags and aliases it had, with the gate's verdict of then; an alias
+    that points at another version by now stays there.
+
+    Args:
+        store: Where the study is tracked.
+        events: Of a study that has registered its winner.
+        folder: The study's own.
+        texts: The first becomes the model's example.
+
+    Raises:
+        GateError: If there is no winner.
+        StoreError: If the store or the exported model cannot be used.
+    """
+    result = fold(events, running=False)
+    winner, known = _Winner(result, folder), result.model
+    registry = Registry(store)
+    if known is None or registry.find(known.name, winner.tags()) is not None:
+        return None
+    run_id = ensure_run(store, events, winner.run)
+    version = registry.register(run_id, winner.exported, known.name, winner.tags(), texts[0])
+    free = [one for one in known.aliases if registry.version_of(known.name, one) is None]
+    for alias in free:
+        registry.set_alias(known.name, alias, version)
+    is_open = CHAMPION in known.aliases
+    registry.set_tags(known.name, version, _gate_tags(known.gate, is_open=is_open))
+    uri = f"models:/{known.name}/{version}"
+    return known.model_copy(update={"version": version, "uri": uri, "aliases": tuple(free)})
+
+
+def _gate_tags(lines: Sequence[str], *, is_open: bool) -> dict[str, str]:
+    return {"gate": "\n".join(lines), "gate.opens": str(is_open).lower()}
 
 
 @final
@@ -83,10 +129,10 @@ class _Winner:
     def __init__(self, result: StudyResult, folder: Path) -> None:
         self._result = result
         self._finalist, self._seed = _find(result)
-        if self._seed.run_id is None or self._seed.folder is None:
-            raise GateError(f"{result.winner_run}: the tracking store holds no run of it")
-        self.run_id = self._seed.run_id
+        if self._seed.folder is None:
+            raise GateError(f"{result.winner_run}: it has no exported model")
         self.exported = folder / self._seed.folder / "model"
+        self.run = FinalistRun(self._finalist.trial, self._seed.seed)
 
     @property
     def model_name(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,16 @@ def read_cursor(folder: Path) -> dict[str, Any]:
     return data if is_known and isinstance(data.get("cursor"), int) else {}
 
 
-def events_held(folder: Path, store: str, study_id: str) -> int:
-    """Return how many events ``store`` holds of a study, as far as the cursor knows."""
+def events_held(folder: Path, store: Container[str], study_id: str) -> int:
+    """Return how many events a store holds of a study, as far as the cursor knows.
+
+    Args:
+        folder: The study's.
+        store: The store's names.
+        study_id: The study's.
+    """
     saved = read_cursor(folder)
-    is_its = saved.get("study_id") == study_id and saved.get("store") == store
+    is_its = saved.get("study_id") == study_id and saved.get("store") in store
     return int(saved["cursor"]) if is_its else 0
 
 

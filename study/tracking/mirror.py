@@ -9,19 +9,22 @@ can be repeated, so nothing is lost and nothing is there twice.
 from __future__ import annotations
 
 import logging
+import math
 import threading
+import time
 from collections import Counter
 from pathlib import Path
 from typing import final
 
 from study.plan import AnyEvent, Journal, RunId, RunOpened, StudyStarted, now
+from study.plan.moved import report_page
 from study.tracking.artifacts import log_artifacts
 from study.tracking.cursor import events_held, save_cursor
 from study.tracking.ledger import Ledger
 from study.tracking.openings import STUDY, study_id
 from study.tracking.runs import Runs
-from study.tracking.store import Store, first_line
-from study.tracking.writes import Write, merged
+from study.tracking.store import Store, first_line, is_gone
+from study.tracking.writes import Write, by_run
 
 STUDY_FILE = "study.yaml"
 
@@ -29,6 +32,8 @@ _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 30.0
 _PATIENCE = 3
 """How often the store may refuse a write before it is left out."""
+_AT_ONCE = 1000
+"""Events that are written before the cursor moves: a process that is killed repeats no more."""
 
 _REFUSALS = {
     "BAD_REQUEST",
@@ -59,9 +64,13 @@ class Mirror:
         self._folder = folder
         self._runs: Runs | None = None
         self._ledger: Ledger | None = None
-        self._writes: list[Write] = []
+        self._todo: dict[RunId, Write] = {}
+        """By run, in the order in which the runs were begun."""
         self._taken = 0
         self._done = 0
+        self._written = 0
+        """Counts writes: the progress that :meth:`flush` waits for."""
+        self._restored: set[RunId] = set()
         self._announced: dict[RunId, str] = {}
         self._refused: Counter[RunId | str] = Counter()
         self._changed = threading.Condition()
@@ -77,27 +86,48 @@ class Mirror:
         """How many events the store does not hold yet."""
         return len(self._journal.events) - self._done
 
-    def flush(self, timeout_s: float = 30.0) -> bool:
-        """Wait until the store holds every event; return whether it does."""
+    @property
+    def restored(self) -> int:
+        """How many runs were written again because the store had lost them."""
+        return len(self._restored)
+
+    def flush(self, patience_s: float = 30.0, limit_s: float = math.inf) -> bool:
+        """Wait until the store holds every event; return whether it does.
+
+        Args:
+            patience_s: How long to wait for the store to take anything more.
+            limit_s: How long to wait in all.
+        """
+        end = time.monotonic() + limit_s
         with self._changed:
             self._flushing += 1
             self._changed.notify_all()
             try:
-                return self._changed.wait_for(lambda: self.pending == 0, timeout_s)
+                while self.pending > 0:
+                    wait_s = min(patience_s, end - time.monotonic())
+                    if not self._progresses(wait_s):
+                        return False
+                return True
             finally:
                 self._flushing -= 1
 
-    def close(self, timeout_s: float = 30.0) -> bool:
+    def _progresses(self, wait_s: float) -> bool:
+        written = self._written
+        return self._changed.wait_for(
+            lambda: self.pending == 0 or self._written > written, max(wait_s, 0.0)
+        )
+
+    def close(self, limit_s: float = 30.0) -> bool:
         """Flush and stop; return whether the store holds every event.
 
         The runs of a study that has not ended are marked KILLED, to be RUNNING again when
-        it is taken up. To be called before the journal is closed.
+        it is resumed. To be called before the journal is closed.
         """
-        is_whole = self.flush(timeout_s)
+        is_whole = self.flush(limit_s, limit_s)
         with self._changed:
             self._closing = True
             self._changed.notify_all()
-        self._thread.join(timeout_s if is_whole else 1.0)
+        self._thread.join(limit_s if is_whole else 1.0)
         return is_whole
 
     def _notice(self, _index: int, _event: AnyEvent) -> None:
@@ -133,20 +163,33 @@ class Mirror:
                 self._changed.wait_for(lambda: self._closing, _FIRST_WAIT_S)
 
     def _catch_up(self) -> None:
-        runs = self._runs = self._runs or self._connect()
-        ledger = self._ledger = self._ledger or self._remembered(runs)
-        for event in self._journal.events[self._taken :]:
-            self._writes += ledger.take(event)
-            self._taken += 1
-        for write in merged(self._writes):
-            self._write(runs, write)
-            if write.report is not None and STUDY in runs.ids:
-                self._attach(runs.ids[STUDY], Path(write.report))
-        self._writes.clear()
-        self._save()
+        runs, ledger = self._connected()
+        events = self._journal.events
+        while True:
+            taken = events[self._taken : self._taken + _AT_ONCE]
+            new = [write for event in taken for write in ledger.take(event)]
+            self._todo = by_run([*self._todo.values(), *new])
+            self._taken += len(taken)
+            self._write_all(runs)
+            if self._todo:
+                return  # Closing: the next session writes the rest.
+            self._save()
+            if self._taken >= len(events):
+                break
         if self._is_away:
             self._is_away = False
             _log.info("MLflow at %s is back and holds everything", self._store.shown)
+
+    def _write_all(self, runs: Runs) -> None:
+        while self._todo and not self._closing:
+            run, write = next(iter(self._todo.items()))
+            self._write(runs, write)
+            if write.report is not None and STUDY in runs.ids:
+                self._attach(runs.ids[STUDY], report_page(write.report, self._folder))
+            with self._changed:
+                del self._todo[run]
+                self._written += 1
+                self._changed.notify_all()
 
     def _study(self) -> StudyStarted:
         return next(one for one in self._journal.events if isinstance(one, StudyStarted))
@@ -156,22 +199,28 @@ class Mirror:
         study = self._study()
         return study_id(study.name, study.spec_digest, study.time)
 
-    def _connect(self) -> Runs:
-        opened = [one for one in self._journal.events if isinstance(one, RunOpened)]
-        known = {one.run_id: one.run for one in opened}
-        return Runs(self._store, self._study().name, self._study_id, known)
+    def _connected(self) -> tuple[Runs, Ledger]:
+        """Return the store's runs, and a ledger that knows the events which it was given."""
+        if self._runs is None or self._ledger is None:
+            opened = [one for one in self._journal.events if isinstance(one, RunOpened)]
+            known = {one.run_id: one.run for one in opened}
+            self._runs = Runs(self._store, self._study().name, self._study_id, known)
+            self._ledger = self._remembered(self._runs)
+        return self._runs, self._ledger
 
     def _remembered(self, runs: Runs) -> Ledger:
-        """Return a ledger that knows the events which the store holds already."""
         events = self._journal.events
-        # Without the parent it is not the store that the cursor was about.
-        held = events_held(self._folder, self._store.shown, self._study_id)
-        cursor = min(held, len(events)) if STUDY in runs.ids else 0
+        names = {self._store.name, self._store.shown}
+        held = min(events_held(self._folder, names, self._study_id), len(events))
         self._announced = {one.run: one.run_id for one in events if isinstance(one, RunOpened)}
         ledger = Ledger()
-        for event in events[:cursor]:
-            ledger.take(event)
-        self._taken = cursor
+        given = by_run(write for event in events[:held] for write in ledger.take(event))
+        # What the store was given and does not have: somebody deleted it. Without the parent
+        # all runs are written again, since each names it.
+        lost = {run for run, write in given.items() if not runs.has(write)}
+        self._todo = {r: write for r, write in given.items() if r in lost or STUDY in lost}
+        self._restored |= lost
+        self._taken = held
         return ledger
 
     def _write(self, runs: Runs, write: Write) -> None:
@@ -187,6 +236,7 @@ class Mirror:
             _log.warning(
                 "MLflow refuses what is known of %s: %s", run, first_line(error, self._store.uri)
             )
+            self._restored.discard(run)
             return
         self._refused.pop(run, None)
         if self._announced.get(run) != run_id:
@@ -195,7 +245,6 @@ class Mirror:
 
     def _attach(self, run_id: str, page: Path) -> None:
         """Copy the study file, the report and what lies beside it to the parent run."""
-        page = self._folder / page
         paths = [self._folder / STUDY_FILE, *sorted(page.parent.glob("*"))]
         try:
             log_artifacts(self._store, run_id, [path for path in paths if path.exists()])
@@ -209,7 +258,9 @@ class Mirror:
             _log.warning("%s; the report lies in %s", told, page.parent)
 
     def _complain(self, error: Exception) -> None:
-        self._runs = None
+        if is_gone(error):
+            # Another database answers there, or somebody deleted what it held.
+            self._runs = None
         if not self._is_away:
             self._is_away = True
             _log.warning(
@@ -224,7 +275,7 @@ class Mirror:
                 self._runs.write(write)
 
     def _save(self) -> None:
-        save_cursor(self._folder, self._store.shown, self._study_id, self._taken)
+        save_cursor(self._folder, self._store.name, self._study_id, self._taken)
         with self._changed:
             self._done = self._taken
             self._changed.notify_all()

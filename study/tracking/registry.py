@@ -54,12 +54,23 @@ class Registry:
         Raises:
             StoreError: If the folder or the store cannot be used.
         """
+        found = self.find(name, tags)
+        if found is not None:
+            return found
         with self._store.translated():
-            found = self._find(name, tags)
-            if found is not None:
-                return found
             self._ensure_model(name)
             return self._create(run_id, exported, name, dict(tags), example)
+
+    def find(self, name: str, tags: Mapping[str, str]) -> str | None:
+        """Return the version with the same tags ``study.id`` and ``study.run``, None without.
+
+        Raises:
+            StoreError: If the store cannot be used.
+        """
+        same = " AND ".join(f"tags.`{key}` = '{tags[key]}'" for key in ("study.id", "study.run"))
+        with self._store.translated():
+            found = self._client.search_model_versions(f"name = '{name}' AND {same}")
+        return min((str(version.version) for version in found), key=int, default=None)
 
     def version_of(self, name: str, alias: str) -> str | None:
         """Return the version that ``alias`` points at, None if it points at none.
@@ -95,13 +106,6 @@ class Registry:
         with self._store.translated():
             for key, value in tags.items():
                 self._client.set_model_version_tag(name, version, key, value)
-
-    def _find(self, name: str, tags: Mapping[str, str]) -> str | None:
-        same = ("study.id", "study.run")
-        for version in self._client.search_model_versions(f"name = '{name}'"):
-            if all(version.tags.get(key) == tags[key] for key in same):
-                return str(version.version)
-        return None
 
     def _ensure_model(self, name: str) -> None:
         from mlflow.exceptions import MlflowException

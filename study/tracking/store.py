@@ -19,13 +19,16 @@ from pathlib import Path
 from typing import Any, final
 
 from study.errors import Problem, StoreError
+from study.tracking.location import ARTIFACTS, relocate
+from study.tracking.secrets import hidden, shown
 from study.tracking.uri import (
     OPTION,
+    OWN_FILE,
     check_store,
     head_revision,
+    is_own_store,
     resolve,
     revision,
-    shown,
     sqlite_file,
 )
 
@@ -34,9 +37,13 @@ from study.tracking.uri import (
 class Store:
     """A tracking store and model registry that answered."""
 
-    def __init__(self, uri: str, path: str, client: Any, artifacts: Path | None) -> None:
+    def __init__(
+        self, uri: str, path: str, client: Any, artifacts: Path | None, name: str = ""
+    ) -> None:
         self.uri = uri
         """As MLflow takes it; may hold a password."""
+        self.name = name or shown(uri)
+        """What a cursor calls it: the storage folder's own has one name wherever it lies."""
         self.client = client
         """An ``MlflowClient``; knows nothing of the active run or URI of the process."""
         self._path = path
@@ -56,9 +63,16 @@ class Store:
         found = self.client.get_experiment_by_name(name)
         if found is None:
             return self._create_experiment(name)
-        if found.lifecycle_stage == "deleted":
-            self.client.restore_experiment(found.experiment_id)
+        self.take_out_of_bin(found.experiment_id)
         return str(found.experiment_id)
+
+    def take_out_of_bin(self, experiment: str) -> bool:
+        """Restore an experiment with its runs if it was deleted; return whether it was."""
+        found = self.client.get_experiment(experiment)
+        was_deleted = bool(found.lifecycle_stage == "deleted")
+        if was_deleted:
+            self.client.restore_experiment(experiment)
+        return was_deleted
 
     def _create_experiment(self, name: str) -> str:
         from mlflow.exceptions import MlflowException
@@ -89,15 +103,16 @@ def open_store(tracking_uri: str | None, storage: Path) -> Store:
     uri = resolve(tracking_uri, storage)
     file = sqlite_file(uri)
     path = str(file) if file is not None and tracking_uri is None else OPTION
+    is_own = is_own_store(tracking_uri, storage)
     _prepare_environment()
     with _translated(path, uri):
         if file is not None:
-            _ready(file, uri)
+            _ready(file, uri, is_own=is_own)
         client = _client(uri)
         client.search_experiments(max_results=1)
     is_server = uri.startswith(("http", "databricks"))
-    artifacts = None if is_server else storage.absolute() / "artifacts"
-    return Store(uri, path, client, artifacts)
+    artifacts = None if is_server else storage.absolute() / ARTIFACTS
+    return Store(uri, path, client, artifacts, OWN_FILE if is_own else "")
 
 
 def _prepare_environment() -> None:
@@ -143,8 +158,8 @@ def is_gone(error: Exception) -> bool:
 
 
 def first_line(error: Exception, uri: str) -> str:
-    """Return the first line of an error's text, shortened, without the store's password."""
-    lines = str(error).replace(uri, shown(uri)).strip().splitlines() or [type(error).__name__]
+    """Return the first line of an error's text, shortened, without the store's passwords."""
+    lines = hidden(str(error), uri).strip().splitlines() or [type(error).__name__]
     return lines[0][:300]
 
 
@@ -152,15 +167,17 @@ def _unusable(uri: str, error: Exception) -> str:
     return f"{shown(uri)} cannot be used: {first_line(error, uri)}"
 
 
-def _ready(file: Path, uri: str) -> None:
-    """Make or migrate an SQLite database; several processes may ask for it at once."""
+def _ready(file: Path, uri: str, *, is_own: bool) -> None:
+    """Make, migrate or relocate an SQLite database; several processes may ask at once."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    with file.with_name(f"{file.name}.lock").open("a") as lock:
+    with file.with_name(f"{file.name}.lock").open("a", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not file.exists() or not file.stat().st_size:
             _create(file)
         elif revision(file) != head_revision():
             _migrate(file, uri)
+        if is_own:
+            relocate(file)
 
 
 def _create(file: Path) -> None:
@@ -192,7 +209,7 @@ def _migrate(file: Path, uri: str) -> None:
     backup = file.with_name(f"{file.name}.{revision(file)}")
     shutil.copyfile(file, backup)
     command = [sys.executable, "-m", "mlflow", "db", "upgrade", uri]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     if done.returncode:
         why = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         rule = f"cannot be migrated to the installed MLflow: {why}; {backup} is as it was"

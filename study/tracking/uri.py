@@ -10,11 +10,14 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit
 
 from study.errors import Problem
+from study.tracking.secrets import shown
 
 OPTION = "--tracking-uri"
+OWN_FILE = "mlflow.db"
+"""The storage folder's own store."""
 
 _DATABASES = {"postgresql", "mysql", "mssql"}
 _SERVERS = {"http", "https", "databricks"}
@@ -28,21 +31,19 @@ def resolve(tracking_uri: str | None, storage: Path) -> str:
     A relative SQLite path becomes absolute: workers and checks run in other folders.
     """
     if tracking_uri is None:
-        return _SQLITE + str(storage.absolute() / "mlflow.db")
+        return _SQLITE + str(storage.absolute() / OWN_FILE)
     file = sqlite_file(tracking_uri)
     return tracking_uri if file is None else _SQLITE + str(file.absolute())
+
+
+def is_own_store(tracking_uri: str | None, storage: Path) -> bool:
+    """Return whether a URI means the storage folder's own store, also if it is spelt out."""
+    return resolve(tracking_uri, storage) == resolve(None, storage)
 
 
 def sqlite_file(uri: str) -> Path | None:
     """Return the file of an SQLite URI, None for any other."""
     return Path(uri.removeprefix(_SQLITE)) if uri.startswith(_SQLITE) else None
-
-
-def shown(uri: str) -> str:
-    """Return ``uri`` without the user and password it may hold."""
-    parts = urlsplit(uri)
-    _, _, host = parts.netloc.rpartition("@")
-    return urlunsplit(parts._replace(netloc=host)) if parts.netloc != host else uri
 
 
 def check_store(tracking_uri: str | None, storage: Path) -> list[Problem]:
@@ -68,7 +69,8 @@ def check_store(tracking_uri: str | None, storage: Path) -> list[Problem]:
 
 def _sqlite_rules(file: Path) -> Iterator[str]:
     if "?" in str(file) or "%" in str(file):
-        yield f"must be a path without ? and %, which mean something else in a URI, not {file}"
+        rule = "must be a path without ? and %, which mean something else in a URI"
+        yield f"{rule}, not {shown(str(file))}"
         return
     place = file.parent
     while not place.exists():

@@ -48,7 +48,7 @@ class Write:
     """Page of the report, whose folder becomes artifacts of the run."""
 
 
-def merged(writes: Iterable[Write]) -> list[Write]:
+def by_run(writes: Iterable[Write]) -> dict[RunId, Write]:
     """Return one write per run that says all that ``writes`` say of it, in their order."""
     found: dict[RunId, Write] = {}
     for write in writes:
@@ -65,7 +65,7 @@ def merged(writes: Iterable[Write]) -> list[Write]:
             time=write.time if write.status else before.time,
             report=write.report or before.report,
         )
-    return list(found.values())
+    return found
 
 
 def points(values: Mapping[str, float], time: float, step: int) -> tuple[Point, ...]:

@@ -35,7 +35,7 @@ def study(
 def test_all_problems_of_file_data_machine_and_storage_come_at_once(
     study: Study, command: str, tmp_path: Path
 ) -> None:
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", "utf-8")
     code, out, err = study(
         command,
         QUICKSTART,
@@ -131,7 +131,9 @@ def test_check_prints_the_plan_and_its_arithmetic(study: Study, tmp_path: Path) 
     code, out, _ = study("check", QUICKSTART)
     cores = len(os.sched_getaffinity(0))
     assert code == 0
-    assert out.splitlines()[2:] == [
+    *lines, disk = out.splitlines()[2:]
+    assert disk.startswith("disk: about ")
+    assert lines == [
         "space: loss.name, loss.temperature, loss.alpha, loss.regulariser, batch_size, "
         "optimizer.learning_rate",
         "objective: val/f1_macro",

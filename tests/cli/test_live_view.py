@@ -17,6 +17,7 @@ from study.plan import (
     Journal,
     LanesPlanned,
     Record,
+    ReportWritten,
     RungReached,
     RunRetried,
     TrialEnded,
@@ -106,6 +107,9 @@ def test_a_trial_is_one_line(journal: Journal) -> None:
     assert str(lines[2]).startswith(said)
     planned = LanesPlanned(time=0.0, lanes=2, workers=1, arithmetic="2 = 2 / 1")
     assert line_of(planned, tally) == "2 = 2 / 1"
+    written = ReportWritten(time=0.0, path="report/report.html")
+    there = str(Path("studies/x/report/report.html"))
+    assert line_of(written, Tally(Path("studies/x"))) == f"report: {there}"
 
 
 def test_a_finalist_run_is_one_line() -> None:

@@ -69,9 +69,10 @@ def test_an_unfinished_study_shows_failures_best_and_what_is_open(
 def test_a_finished_study_shows_its_finalists_and_its_page(show: Show, tmp_path: Path) -> None:
     story = decided((0.44, 0.46), (0.45, 0.447), (0.42, 0.416))
     story.register("challenger")
-    page = tmp_path / "page.html"
+    page = tmp_path / "quickstart" / "report" / "report.html"
+    page.parent.mkdir(parents=True)
     page.write_text("", encoding="utf-8")
-    story.tell(ReportWritten, path=str(page))
+    story.tell(ReportWritten, path="report/report.html")
     story.end()
     lines = show(story)
     assert lines[0] == "study quickstart: FINISHED"
@@ -79,7 +80,7 @@ def test_a_finished_study_shows_its_finalists_and_its_page(show: Show, tmp_path:
     assert lines[3].startswith(f"1     msc   {settings}  ")
     assert f"winner: msc ({settings}), test 0.4470 [0.4420, 0.4530]" in lines
     assert (
-        "  load it with mlflow.set_tracking_uri('sqlite:///studies/mlflow.db'); "
+        f"  load it with mlflow.set_tracking_uri('sqlite:///{tmp_path}/mlflow.db'); "
         "mlflow.pyfunc.load_model('models:/debtags/3')"
     ) in lines
     assert f"report: {page}" in lines

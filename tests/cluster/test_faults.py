@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
 import pytest
@@ -109,20 +110,52 @@ def test_beside_as_many_busy_processes_as_cores_a_study_goes_on(studies: Studies
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
-def test_an_interrupted_study_says_how_to_go_on_and_leaves_nothing_running(
+def test_an_interrupted_study_says_how_to_resume_and_leaves_nothing(
     studies: Studies, number: signal.Signals
 ) -> None:
+    """Ctrl-C comes again and again, to all processes, as from an impatient terminal."""
+    send = os.killpg if number == signal.SIGINT else os.kill
+    scratch = set(Path("/tmp").glob("study-*"))
     process = studies.start(*studies.run_words(budget__trials="40"))
     studies.wait_for(process, lambda events: _reached(events) >= 1)
     children = psutil.Process(process.pid).children(recursive=True)
-    process.send_signal(number)
+    while process.poll() is None:
+        with suppress(ProcessLookupError):
+            send(process.pid, number)
+        time.sleep(0.2)
     process.communicate(timeout=60)
     assert process.returncode == 1
-    assert "interrupted; `study resume NAME` goes on where it stopped" in studies.log()
-    assert "Traceback" not in studies.log()
+    log = studies.log()
+    hint = f"study resume interface --storage {studies.storage}"
+    assert f"interrupted; what was done is kept; `{hint}` resumes it" in log
+    assert "stopping: workers and Ray are shut down" in log
+    assert "Traceback" not in log
     assert studies.show()["state"] == "INTERRUPTED"
     _, alive = psutil.wait_procs(children, timeout=30)
     assert not alive
+    assert set(Path("/tmp").glob("study-*")) <= scratch, "a scratch folder was left"
+    code, _ = studies.run("resume", "interface", "--set", "budget.trials=3", timeout_s=200)
+    assert code == 0, studies.log()
+    assert studies.show()["state"] == "FINISHED"
+
+
+def test_failed_trials_are_run_again_when_asked(studies: Studies) -> None:
+    code, _ = studies.run(
+        *studies.run_words(space__optimizer__learning_rate="[1e30]", budget__trials="3")
+    )
+    assert code == 1
+    assert "study resume interface --retry failed" in studies.log()
+    shown = studies.show()
+    assert shown["state"] == "FAILED"
+    assert Path(shown["report"]).exists(), "a failed study has a report too"
+    _, out = studies.run("show", "interface", timeout_s=60)
+    assert "failed: trial 0, trial 1, trial 2: train/loss: must be finite" in out
+    code, _ = studies.run("resume", "interface", "--retry", "failed")
+    assert code == 1
+    kinds = [type(event).__name__ for event in studies.events()]
+    assert kinds.count("RunRetried") == 3
+    assert kinds.count("TrialEnded") == 6
+    assert kinds.count("TrialStarted") == 3
 
 
 def test_workers_are_not_niced(studies: Studies) -> None:
@@ -133,3 +166,45 @@ def test_workers_are_not_niced(studies: Studies) -> None:
     process.communicate(timeout=120)
     assert niceness
     assert set(niceness) == {0}
+
+
+def test_a_page_that_cannot_be_written_ends_no_study(studies: Studies) -> None:
+    (studies.storage / "interface").mkdir()
+    (studies.storage / "interface" / "report").write_text("in the way", encoding="utf-8")
+    code, _ = studies.run(*studies.run_words(budget__trials="3"))
+    assert code == 0, studies.log()
+    assert "no report: " in studies.log()
+    assert "`study report interface` writes it" in studies.log()
+    shown = studies.show()
+    assert (shown["state"], shown["report"]) == ("FINISHED", None)
+    assert shown["model"] is not None
+
+
+def test_the_first_error_is_the_one_that_is_shown(studies: Studies) -> None:
+    """Every trial fails, and then the page cannot be written either."""
+    (studies.storage / "interface").mkdir()
+    (studies.storage / "interface" / "report").write_text("in the way", encoding="utf-8")
+    words = studies.run_words(space__optimizer__learning_rate="[1e30]", budget__trials="2")
+    code, _ = studies.run(*words)
+    assert code == 1
+    assert "every trial failed" in studies.log().splitlines()[-1]
+    assert "every trial failed" in studies.show()["reason"]
+
+
+def test_a_disk_that_fails_interrupts_and_the_study_resumes(studies: Studies) -> None:
+    """A file in the place of the checkpoints' folder: no trial can do anything about it."""
+    (studies.storage / "interface").mkdir()
+    wall = studies.storage / "interface" / "checkpoints"
+    wall.write_text("in the way", encoding="utf-8")
+    code, _ = studies.run(*studies.run_words(budget__trials="3"))
+    assert code == 1
+    shown = studies.show()
+    assert shown["state"] == "INTERRUPTED"
+    assert "Not a directory" in shown["reason"] or "File exists" in shown["reason"]
+    assert {trial["state"] for trial in shown["trials"]} == {"RUNNING"}
+    assert "`study resume interface --storage" in studies.log()
+    wall.unlink()
+    code, _ = studies.run("resume", "interface")
+    assert code == 0, studies.log()
+    states = {trial["state"] for trial in studies.show()["trials"]}
+    assert states <= {"COMPLETE", "PRUNED"}

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from real_studies import SMALL, Studies, descendants
 
-from study.data import prepare
 from study.execution.assign import Places
 from study.execution.cluster import start
 from study.execution.conductor import Conductor
+from study.execution.prepare import PreparedFolders
 from study.execution.run import run_lanes
 from study.execution.watch import LaneStatus, watching
 from study.plan import (
@@ -42,8 +42,7 @@ def run(journal: Journal, *sets: str) -> tuple[list[LaneStatus], dict[str, float
     folder = journal.file.parent
     small = [f"{path}={value}" for path, value in SMALL.items()]
     spec = load(Path("search_spaces/interface.yaml"), [*small, *sets])
-    encoder, dataset = spec.trial.encoder, spec.dataset.open()
-    data = prepare(dataset, encoder.preprocess(), encoder.preprocess_key(), folder / "cache")
+    prepared = PreparedFolders(spec.dataset.open(), folder / "cache", print)
     journal.append(
         StudyStarted(
             time=now(), name="x", spec=spec.model_dump(mode="json"), spec_digest=digest_of(spec),
@@ -53,7 +52,7 @@ def run(journal: Journal, *sets: str) -> tuple[list[LaneStatus], dict[str, float
     seen: list[LaneStatus] = []
     with start("local", folder / "ray.log", cpus=2) as cluster:
         lanes = plan_lanes(spec.resources, cluster.cpus, cluster.gpus, spec.budget.trials).lanes
-        conductor = Conductor(spec, journal, Places(folder, data), lanes=lanes)
+        conductor = Conductor(spec, journal, Places(folder, prepared.folder_for), lanes=lanes)
         with watching(seen.extend):
             run_lanes(conductor, spec.resources, cluster, lanes=lanes)
         left = _freed()

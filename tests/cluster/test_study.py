@@ -98,7 +98,7 @@ def test_the_champion_answers_in_a_fresh_process_without_pickle(
         [sys.executable, "-W", "ignore", "-c", code, f"sqlite:///{finished.storage}/mlflow.db"],
         check=False,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         cwd=tmp_path,
         env=os.environ | {"MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false"},
         timeout=120,
@@ -115,7 +115,7 @@ def test_what_was_drawn_is_what_was_trained(finished: Studies, shown: dict[str, 
     for one in shown["finalists"]:
         for seed in one["seeds"]:
             folder = finished.storage / "interface" / seed["folder"]
-            model = json.loads((folder / "model" / "model.json").read_text())
+            model = json.loads((folder / "model" / "model.json").read_text("utf-8"))
             trained = model["provenance"]["spec"]
             assert trained["seed"] == seed["seed"]
             for path, value in one["params"].items():
@@ -127,7 +127,7 @@ def test_what_was_drawn_is_what_was_trained(finished: Studies, shown: dict[str, 
 
 def test_nothing_of_ray_is_left(finished: Studies) -> None:
     command = ["pgrep", "-f", str(finished.storage)]
-    left = subprocess.run(command, check=False, capture_output=True, text=True)
+    left = subprocess.run(command, check=False, capture_output=True, encoding="utf-8")
     assert left.stdout == ""
 
 
@@ -140,9 +140,24 @@ def test_a_second_run_prints_the_result_and_starts_nothing(finished: Studies) ->
 
 
 def test_another_study_under_the_name_is_refused(finished: Studies) -> None:
-    code, _ = finished.run(*finished.run_words(budget__trials="7"), timeout_s=60)
+    code, _ = finished.run(*finished.run_words(trial__seed="7"), timeout_s=60)
     assert code == 2
-    assert "name: another study is called 'interface'" in finished.log()
+    assert (
+        "name: another study is called 'interface', it differs in trial.seed: 7, was 0"
+        in finished.log()
+    )
+
+
+def test_a_finished_study_is_not_extended_and_says_so(finished: Studies) -> None:
+    before = (finished.storage / "interface" / "journal.jsonl").read_bytes()
+    code, out = finished.run(*finished.run_words(budget__trials="7"), timeout_s=60)
+    assert code == 0
+    assert "winner: " in out
+    assert "extending it is not offered yet (budget.trials: 7, was 6)" in finished.log()
+    code, _ = finished.run("resume", "interface", "--retry", "failed", timeout_s=60)
+    assert code == 0
+    assert "the study is finished, nothing is run again" in finished.log()
+    assert (finished.storage / "interface" / "journal.jsonl").read_bytes() == before
 
 
 def test_list_and_report_know_it(finished: Studies) -> None:

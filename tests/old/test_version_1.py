@@ -118,3 +118,22 @@ def test_a_finished_one_is_not_run_again(study: Study, storage: Path) -> None:
     size = journal.stat().st_size
     assert "FINISHED" in study("run", str(storage / "finished" / "study.yaml"))
     assert journal.stat().st_size == size
+
+
+@pytest.mark.slow
+def test_its_registered_model_loads_where_the_folder_is_now(study: Study, storage: Path) -> None:
+    """The store names the folder in which it was made, which is gone."""
+    study("resume", "finished")
+    code = (
+        "import sys, mlflow; mlflow.set_tracking_uri(sys.argv[1])\n"
+        "model = mlflow.pyfunc.load_model('models:/debtags-interface@champion')\n"
+        "print(len(model.predict(['a web server', ''])))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code, f"sqlite:///{storage}/mlflow.db"],
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["2"]

@@ -8,7 +8,7 @@ import pytest
 
 from study.errors import CannotRunError, ConfigError, StoreError
 from study.pipeline.home import Home
-from study.plan import Journal, StudyStarted
+from study.plan import Journal, ReportWritten, SessionStarted, StudyStarted
 
 
 def begin(home: Home, name: str) -> None:
@@ -38,7 +38,7 @@ def home(tmp_path: Path) -> Home:
 
 def test_studies_are_found_by_name_and_other_folders_are_none(home: Home) -> None:
     (home.storage / "cache").mkdir()
-    (home.storage / "mlflow.db").write_text("")
+    (home.storage / "mlflow.db").write_text("", "utf-8")
     assert home.names() == ["voc"]
     assert home.result("voc").state == "INTERRUPTED"
 
@@ -77,7 +77,7 @@ def test_a_headless_journal_is_damaged(home: Home) -> None:
 
 
 def test_a_storage_that_is_a_file_is_told(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", "utf-8")
     with pytest.raises(StoreError, match="must be a folder"):
         Home(tmp_path / "file").names()
 
@@ -87,6 +87,41 @@ def test_looking_writes_nothing(home: Home) -> None:
     assert home.result("voc").state == "INTERRUPTED"
     assert [one.state for one in home.summaries()[0]] == ["INTERRUPTED"]
     assert sorted(home.storage.rglob("*")) == before
+
+
+def test_a_moved_study_is_shown_where_it_is_now(tmp_path: Path) -> None:
+    old = Home(tmp_path / "old")
+    begin(old, "voc")
+    journal = Journal(old.journal("voc"))
+    uri = f"sqlite:///{old.storage}/mlflow.db"
+    journal.append(SessionStarted(time=1.0, tracking_uri=uri, tracking_given=False))
+    journal.append(ReportWritten(time=2.0, path="report/report.html"))
+    journal.close()
+    old.storage.rename(tmp_path / "new")
+    shown = Home(tmp_path / "new").result("voc")
+    assert shown.tracking_uri == f"sqlite:///{tmp_path}/new/mlflow.db"
+    assert shown.report == f"{tmp_path}/new/voc/report/report.html"
+
+
+def test_an_absolute_report_of_version_0_1_0_is_found(tmp_path: Path) -> None:
+    home = Home(tmp_path / "new")
+    begin(home, "voc")
+    journal = Journal(home.journal("voc"))
+    path = str(tmp_path / "old" / "voc" / "report" / "report.html")
+    journal.append(ReportWritten(time=2.0, path=path))
+    journal.close()
+    assert home.result("voc").report == path
+    (home.folder("voc") / "report").mkdir()
+    (home.folder("voc") / "report" / "report.html").touch()
+    assert home.result("voc").report == f"{tmp_path}/new/voc/report/report.html"
+
+
+def test_a_store_that_was_given_stays(tmp_path: Path) -> None:
+    begin(Home(tmp_path), "voc")
+    journal = Journal(Home(tmp_path).journal("voc"))
+    journal.append(SessionStarted(time=1.0, tracking_uri="http://team", tracking_given=True))
+    journal.close()
+    assert Home(tmp_path).result("voc").tracking_uri == "http://team"
 
 
 def _hold(storage: Path, started: "multiprocessing.synchronize.Event") -> None:

@@ -21,8 +21,13 @@ class Ranked:
     """A study up to the ranking of its finalists."""
 
     store: Store
-    result: StudyResult
+    events: list[AnyEvent]
     folder: Path
+
+    @property
+    def result(self) -> StudyResult:
+        """What the events say."""
+        return fold(self.events, running=True)
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +55,7 @@ def ranked_study(empty_database: Path, storage: Path, floors: dict[str, float]) 
     mirror = Mirror(store, journal, folder)
     assert mirror.close()
     journal.close()
-    return Ranked(store, fold(journal.events, running=True), folder)
+    return Ranked(store, journal.events, folder)
 
 
 def _with_floors(event: AnyEvent, floors: dict[str, float]) -> AnyEvent:

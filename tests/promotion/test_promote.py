@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from study.errors import GateError
-from study.plan import ModelResult
-from study.promotion import Reload, register_winner
+from study.plan import FinalistsRanked, ModelRegistered, ModelResult, RunOpened
+from study.promotion import Reload, register_winner, restore_winner
 from study.serving import read_manifest
 from study.tracking import Registry
 from tests.promotion.conftest import Ranked, ranked_study
@@ -26,7 +28,7 @@ def register(ranked: Ranked, problem: str = "") -> ModelResult:
         assert (tracking_uri, exported.is_dir()) == (ranked.store.uri, True)
         return Reload(len(texts), difference=1e-8, problem=problem)
 
-    return register_winner(ranked.store, ranked.result, ranked.folder, TEXTS, answer)
+    return register_winner(ranked.store, ranked.events, ranked.folder, TEXTS, answer)
 
 
 def version_of(ranked: Ranked, alias: str) -> str | None:
@@ -102,24 +104,75 @@ def test_a_model_that_does_not_load_stays_challenger(ranked: Ranked) -> None:
 
 
 def test_a_study_without_a_winner_is_refused(ranked: Ranked) -> None:
-    result = ranked.result.model_copy(update={"winner": None})
+    events = [one for one in ranked.events if not isinstance(one, FinalistsRanked)]
     with pytest.raises(GateError, match=r"^quick: there is no winner to register$"):
-        register_winner(ranked.store, result, ranked.folder, TEXTS)
+        register_winner(ranked.store, events, ranked.folder, TEXTS)
 
 
-def test_a_winner_that_the_store_does_not_know_is_refused(ranked: Ranked) -> None:
-    winner = ranked.result.winner
-    assert winner is not None
-    seeds = tuple(seed.model_copy(update={"run_id": None}) for seed in winner.seeds)
-    unknown = ranked.result.model_copy(
-        update={"winner": winner.model_copy(update={"seeds": seeds})}
-    )
-    with pytest.raises(GateError, match=r"^finalist/0/1: the tracking store holds no run of it$"):
-        register_winner(ranked.store, unknown, ranked.folder, TEXTS)
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_winner_whose_run_is_missing_gets_one(ranked: Ranked, is_known: bool) -> None:
+    """Whether the journal knows the id of a run that was deleted, or of none."""
+    winner = ranked.result.finalists[0].seeds[1]
+    delete_for_good(ranked, str(winner.run_id))
+    if not is_known:
+        ranked.events[:] = [one for one in ranked.events if not isinstance(one, RunOpened)]
+    model = register(ranked)
+    run_id = ranked.store.client.get_model_version("tags", model.version).run_id
+    run = ranked.store.client.get_run(run_id)
+    assert run_id != winner.run_id
+    assert (run.data.tags["study.run"], run.info.status) == ("finalist/0/1", "FINISHED")
+    assert (run.data.metrics["test/f1_macro"], run.data.params["seed"]) == (0.44, "1")
+    assert register(ranked).version == model.version
+
+
+def delete_for_good(ranked: Ranked, run_id: str) -> None:
+    """As `mlflow gc` does."""
+    ranked.store.client.delete_run(run_id)
+    file = ranked.store.uri.removeprefix("sqlite:///")
+    with closing(sqlite3.connect(file)) as connection, connection:
+        for table in ("tags", "params", "metrics", "latest_metrics", "runs"):
+            connection.execute(f"DELETE FROM {table} WHERE run_uuid = ?", (run_id,))
+
+
+def registered(ranked: Ranked) -> ModelResult:
+    model = register(ranked)
+    ranked.events.append(ModelRegistered(time=9e9, **model.model_dump()))
+    return model
+
+
+def restore(ranked: Ranked) -> ModelResult | None:
+    return restore_winner(ranked.store, ranked.events, ranked.folder, TEXTS)
+
+
+def test_a_registered_winner_is_left_alone(ranked: Ranked) -> None:
+    registered(ranked)
+    assert restore(ranked) is None
+
+
+def test_a_lost_version_gets_its_tags_and_aliases_again(ranked: Ranked) -> None:
+    known = registered(ranked)
+    before = ranked.store.client.get_model_version("tags", "1").tags
+    ranked.store.client.delete_registered_model("tags")
+    model = restore(ranked)
+    assert model == known
+    assert ranked.store.client.get_model_version("tags", "1").tags == before
+    assert version_of(ranked, "challenger") == version_of(ranked, "champion") == "1"
+
+
+def test_a_restored_version_takes_no_alias_from_another(ranked: Ranked) -> None:
+    registered(ranked)
+    client = ranked.store.client
+    client.create_model_version("tags", str(ranked.folder))
+    client.set_registered_model_alias("tags", "champion", "2")
+    client.delete_model_version("tags", "1")
+    model = restore(ranked)
+    assert model is not None
+    assert (model.version, model.uri, model.aliases) == ("3", "models:/tags/3", ("challenger",))
+    assert (version_of(ranked, "champion"), version_of(ranked, "challenger")) == ("2", "3")
 
 
 @pytest.mark.slow
 def test_the_whole_way_with_a_real_fresh_process(ranked: Ranked) -> None:
-    model = register_winner(ranked.store, ranked.result, ranked.folder, TEXTS)
+    model = register_winner(ranked.store, ranked.events, ranked.folder, TEXTS)
     assert model.aliases == ("challenger", "champion")
     assert model.gate[1].startswith("loaded in a fresh process without pickle, 5 texts score")

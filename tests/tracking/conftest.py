@@ -51,6 +51,11 @@ def store(storage: Path) -> Store:
 
 
 @pytest.fixture
+def folder(storage: Path) -> Path:
+    return storage / "quick"
+
+
+@pytest.fixture
 def story() -> list[AnyEvent]:
     return whole_story()
 

@@ -47,7 +47,7 @@ def journal_of(folder: Path, events: Sequence[AnyEvent]) -> Journal:
 def mirror_whole(store: Store, folder: Path, events: Sequence[AnyEvent]) -> None:
     journal = journal_of(folder, events)
     mirror = Mirror(store, journal, folder)
-    assert mirror.flush(timeout_s=10)
+    assert mirror.flush(10)
     assert mirror.pending == 0
     assert mirror.close()
     journal.close()
@@ -65,11 +65,6 @@ def away(database: Path, is_away: bool) -> None:
     with closing(sqlite3.connect(database)) as connection:
         connection.execute("PRAGMA legacy_alter_table = ON")
         connection.execute(f"ALTER TABLE {there} RENAME TO {gone}")
-
-
-@pytest.fixture
-def folder(storage: Path) -> Path:
-    return storage / "quick"
 
 
 def test_every_run_is_there_and_none_is_left_running(
@@ -163,7 +158,7 @@ def test_study_file_and_report_are_artifacts_of_the_parent(
 ) -> None:
     (folder / "report").mkdir(parents=True)
     for name in ("study.yaml", "report/report.html", "report/trials.csv"):
-        (folder / name).write_text(name)
+        (folder / name).write_text(name, "utf-8")
     mirror_whole(store, folder, story)
     stored = {path.name: path for path in (storage / "artifacts").rglob("*.*")}
     assert set(stored) == {"study.yaml", "report.html", "trials.csv"}
@@ -206,7 +201,7 @@ def test_a_cursor_that_is_behind_by_any_number_of_events_changes_nothing(
     expected = dump(storage / "mlflow.db")
     saved = read_cursor(folder)
     for cursor in range(saved["cursor"]):
-        (folder / CURSOR_FILE).write_text(json.dumps(saved | {"cursor": cursor}))
+        (folder / CURSOR_FILE).write_text(json.dumps(saved | {"cursor": cursor}), "utf-8")
         mirror_whole(store, folder, story)
         assert dump(storage / "mlflow.db") == expected
 
@@ -329,7 +324,7 @@ def test_a_run_that_was_made_although_the_answer_was_lost_is_not_made_again(
     assert mirror.flush()
     away(storage / "mlflow.db", is_away=True)
     journal.append(story[3])
-    assert not mirror.flush(timeout_s=0.2)
+    assert not mirror.flush(0.2)
     away(storage / "mlflow.db", is_away=False)
     first = story[0]
     assert isinstance(first, StudyStarted)
@@ -367,7 +362,7 @@ def test_a_cursor_that_says_nothing_counts_as_none(
 ) -> None:
     mirror_whole(store, folder, story)
     expected = dump(storage / "mlflow.db")
-    (folder / CURSOR_FILE).write_text(damage)
+    (folder / CURSOR_FILE).write_text(damage, "utf-8")
     assert read_cursor(folder) == {}
     mirror_whole(store, folder, story)
     assert dump(storage / "mlflow.db") == expected
@@ -388,7 +383,7 @@ def test_what_a_store_missed_while_away_is_there_when_it_is_back(
     away(storage / "mlflow.db", is_away=True)
     for event in story[9:20]:
         journal.append(event)
-    assert not mirror.flush(timeout_s=0.8)
+    assert not mirror.flush(0.8)
     assert mirror.pending == 11
     away(storage / "mlflow.db", is_away=False)
     for event in story[20:]:
@@ -415,7 +410,7 @@ def test_a_store_that_stays_away_is_caught_up_with_by_the_next_session(
     away(storage / "mlflow.db", is_away=True)
     for event in story[5:]:
         journal.append(event)
-    assert not mirror.close(timeout_s=0.2)
+    assert not mirror.close(0.2)
     journal.close()
     away(storage / "mlflow.db", is_away=False)
     mirror_whole(store, folder, story)
@@ -444,6 +439,43 @@ def test_an_experiment_that_was_thrown_away_is_taken_out_of_the_bin(
 ) -> None:
     store.client.delete_experiment(store.experiment("quick"))
     mirror_whole(store, folder, story)
+    assert len(dump(storage / "mlflow.db")) == 9
+
+
+def test_errors_do_not_read_all_runs_again(
+    store: Store, storage: Path, folder: Path, story: list[AnyEvent]
+) -> None:
+    searches: list[str] = []
+    search = store.client.search_runs
+
+    def counted(experiments: list[str], words: str, **options: Any) -> Any:
+        searches.append(words)
+        return search(experiments, words, **options)
+
+    store.client.search_runs = counted
+    journal = journal_of(folder, story[:9])
+    mirror = Mirror(store, journal, folder)
+    assert mirror.flush()
+    of_all = len(searches)
+    away(storage / "mlflow.db", is_away=True)
+    for event in story[9:]:
+        journal.append(event)
+    assert not mirror.flush(1.5)
+    away(storage / "mlflow.db", is_away=False)
+    assert mirror.close()
+    journal.close()
+    # Only the run that was being made is looked for.
+    assert set(searches[of_all:]) == {f"{searches[0]} AND tags.`study.run` = 'trial/2'"}
+
+
+def test_a_cursor_that_cannot_be_written_stops_nothing(
+    store: Store, storage: Path, folder: Path, story: list[AnyEvent], dump: ReadRuns
+) -> None:
+    (folder / f"{CURSOR_FILE}.new").mkdir(parents=True)
+    journal = journal_of(folder, story)
+    mirror = Mirror(store, journal, folder)
+    assert not mirror.close(1.0)
+    journal.close()
     assert len(dump(storage / "mlflow.db")) == 9
 
 
@@ -476,7 +508,7 @@ def test_a_process_that_is_killed_again_and_again_ends_with_the_same_rows(
     )
     for delay_s in (0.0, 0.02, 0.05, 0.1, 0.2, 0.4):
         child = subprocess.Popen(
-            [sys.executable, "-c", script, str(again)], stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", script, str(again)], stdout=subprocess.PIPE, encoding="utf-8"
         )
         assert child.stdout is not None
         assert child.stdout.readline() == "begins\n"

@@ -83,9 +83,9 @@ def test_a_server_that_goes_away_and_comes_back_misses_nothing(
         assert mirror.flush()
     for event in story[9:-3]:
         journal.append(event)
-    assert not mirror.flush(timeout_s=1)
+    assert not mirror.flush(1)
     with served(storage, port):
-        assert mirror.flush(timeout_s=60)
+        assert mirror.flush(60)
         version_from(store, journal, tmp_path)
         for event in story[-3:]:
             journal.append(event)

@@ -13,7 +13,7 @@ import pytest
 
 from study.errors import Problem
 from study.tracking import check_store
-from study.tracking.uri import head_revision, resolve, revision, shown
+from study.tracking.uri import head_revision, resolve, revision
 
 
 def test_the_storage_folder_has_its_own_store(
@@ -28,11 +28,6 @@ def test_a_relative_database_becomes_absolute(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert resolve("sqlite:///my.db", Path("studies")) == f"sqlite:///{tmp_path}/my.db"
-
-
-def test_a_password_is_not_shown() -> None:
-    assert shown("https://me:secret@host:5000/x") == "https://host:5000/x"
-    assert shown("sqlite:////data/x@y.db") == "sqlite:////data/x@y.db"
 
 
 @pytest.mark.parametrize(
@@ -86,7 +81,7 @@ def test_another_database_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "mlflow.db").write_text("a shopping list")
+    (tmp_path / "mlflow.db").write_text("a shopping list", "utf-8")
     (problem,) = check_store(None, tmp_path)
     assert problem.rule == f"must be an SQLite database, {tmp_path}/mlflow.db is not"
 
@@ -122,6 +117,6 @@ def test_looking_imports_no_mlflow(empty_database: Path) -> None:
         "print([name for name in ('mlflow', 'sqlalchemy', 'pandas') if name in sys.modules])\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+        [sys.executable, "-c", script], capture_output=True, encoding="utf-8", check=True
     )
     assert done.stdout == "[]\n"

@@ -6,7 +6,7 @@ import math
 
 from study.plan import RunId, TrialRun
 from study.tracking.openings import Opening
-from study.tracking.writes import Write, merged, points
+from study.tracking.writes import Write, by_run, points
 
 
 def opening(run: RunId) -> Opening:
@@ -16,7 +16,7 @@ def opening(run: RunId) -> Opening:
 def test_what_is_said_of_one_run_is_said_at_once() -> None:
     a, b = opening(TrialRun(0)), opening(TrialRun(1))
     first, last = points({"x": 1.0}, 1.0, 1), points({"x": 2.0}, 3.0, 3)
-    found = merged(
+    found = by_run(
         [
             Write(a, 1.0, opens=True, points=first, tags={"state": "RUNNING", "kept": "yes"}),
             Write(b, 2.0, status="KILLED"),
@@ -25,7 +25,7 @@ def test_what_is_said_of_one_run_is_said_at_once() -> None:
         ]
     )
     tags = {"state": "COMPLETE", "kept": "yes", "winner": "true"}
-    assert found == [
+    assert list(found.values()) == [
         Write(a, 3.0, True, (*first, *last), tags, "FINISHED", "report.html"),
         Write(b, 2.0, status="KILLED"),
     ]
