@@ -147,6 +147,8 @@ class LiveView:
 
 def what_is_awaited(tally: Tally) -> str:
     """Return what a silent study is waiting for."""
+    if tally.planned is not None and not tally.planned.lanes:
+        return tally.planned.arithmetic.removeprefix("waiting for ")
     if tally.record.chosen is not None:
         open_ = [
             f"{one.loss} seed {seed}"

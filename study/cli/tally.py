@@ -40,8 +40,8 @@ class Tally:
         self.folder = folder or Path()
         """The study's."""
         self.record = Record()
-        self.lanes = 1
-        """Trials at a time."""
+        self.planned: LanesPlanned | None = None
+        """What the study runs on now; without lanes it waits for a machine."""
         self.best: TrialResult | None = None
         self._running: dict[int, None] = {}
         self._latest: deque[int] = deque(maxlen=ROWS)
@@ -62,7 +62,7 @@ class Tally:
         self.record.add(event)
         match event:
             case LanesPlanned():
-                self.lanes = event.lanes
+                self.planned = event
             case TrialStarted() if event.number not in self.record.ended:
                 self._running[event.number] = None
             case RungReached(run=TrialRun(number=number)) if number in self.record.started:
@@ -105,6 +105,11 @@ class Tally:
     def direction(self) -> Direction:
         """Which way the objective is better."""
         return self.record.direction
+
+    @property
+    def lanes(self) -> int:
+        """Trials at a time."""
+        return self.planned.lanes if self.planned else 1
 
     @property
     def ended(self) -> int:

@@ -31,7 +31,7 @@ from study.plan.in_force import FIRST, fixed, in_force
 from study.plan.journal import Journal, now, read_journal
 from study.plan.load import load
 from study.plan.paths import searchable_paths
-from study.plan.resources import LanePlan, plan_lanes
+from study.plan.resources import LanePlan, LaneShape, Node, plan_lanes
 from study.plan.result import (
     FinalistResult,
     ModelResult,
@@ -71,9 +71,11 @@ __all__ = [
     "IntervalValue",
     "Journal",
     "LanePlan",
+    "LaneShape",
     "LanesPlanned",
     "ModelRegistered",
     "ModelResult",
+    "Node",
     "OptimizerSpec",
     "Ranking",
     "Record",
