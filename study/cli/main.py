@@ -116,7 +116,7 @@ def run(
     with LiveView() as view:
         stop.watch(view, storage)
         result = run_study(place, file, set_ or (), name, watcher=view)
-    print_result(result)
+    print_result(result, storage)
 
 
 @app.command()
@@ -138,7 +138,7 @@ def resume(
     with LiveView() as view:
         stop.watch(view, storage)
         result = resume_study(place, name, set_ or (), retry=retry is Retried.FAILED, watcher=view)
-    print_result(result)
+    print_result(result, storage)
 
 
 @app.command("list")
@@ -161,12 +161,12 @@ def list_(
 
 
 def _list_studies(storage: Path) -> None:
-    from study.cli.result_view import print_list
+    from study.cli.list_view import print_list
     from study.pipeline.home import Home
 
     home = Home(storage)
-    results, damaged = home.results()
-    print_list(results, home.storage)
+    studies, damaged = home.summaries()
+    print_list(studies, storage)
     for problem in damaged:
         typer.echo(problem, err=True)
 
@@ -185,7 +185,7 @@ def show(
     if as_json:
         typer.echo(result.model_dump_json(indent=2))
     else:
-        print_result(result)
+        print_result(result, storage)
 
 
 @app.command()
@@ -276,7 +276,10 @@ def main() -> None:
 
 
 def _hint(error: StudyError) -> str:
-    return f"\n{stop.hint()}" if isinstance(error, MachineError) else ""
+    if isinstance(error, MachineError):
+        return f"\n{stop.hint()}"
+    reasons = stop.reasons() if error.exit_code == 1 else None
+    return f"\n{reasons}" if reasons else ""
 
 
 def _tell_bug(error: Exception) -> None:

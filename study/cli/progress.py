@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import statistics
 from dataclasses import dataclass
 from typing import final
 
-from study.plan import StudyResult
+from study.cli.tally import Tally
 from study.search import seconds_of_runs
 
 
@@ -19,33 +18,32 @@ class Progress:
     total: int
     eta_s: float | None
 
-
-def progress_of(result: StudyResult, pace: float | None, lanes: int) -> Progress:
-    """Return how far a study is.
-
-    Args:
-        result: What is known of it now.
-        pace: Seconds per epoch (:attr:`study.plan.Record.paces`); None while unknown.
-        lanes: Trials at a time.
-    """
-    trials = result.study.budget.trials
-    ended = [trial for trial in result.trials if trial.state.ended]
-    runs = _finalist_runs(result)
-    finished = sum(seed.state.ended for one in result.finalists for seed in one.seeds)
-    to_search = 0 if result.finalists else max(trials - len(ended), 0)
-    total = (len(ended) if result.finalists else trials) + runs
-    if pace is None or not ended:
-        return Progress(len(ended) + finished, total, None)
-    a_trial = statistics.fmean(trial.seconds for trial in ended)
-    finalists = seconds_of_runs(pace, result.study.trial.epochs, runs - finished, max(lanes, 1))
-    left = to_search * a_trial / max(lanes, 1) + finalists
-    return Progress(len(ended) + finished, total, left)
+    def __str__(self) -> str:
+        eta = "" if self.eta_s is None else f", about {clock(self.eta_s)} to go"
+        return f"{self.done} of {self.total} runs{eta}"
 
 
-def _finalist_runs(result: StudyResult) -> int:
-    if result.finalists:
-        return sum(len(one.seeds) for one in result.finalists)
-    finalists = result.study.finalists
+def progress_of(tally: Tally) -> Progress:
+    """Return how far a study is."""
+    study, is_search = tally.record.study, tally.record.chosen is None
+    finished = len(tally.record.finished)
+    done = tally.ended + finished
+    to_search = max(study.budget.trials - tally.ended, 0) if is_search else 0
+    left = _finalist_runs(tally) - finished
+    pace, a_trial = tally.record.paces.median, tally.seconds_per_trial
+    total = done + to_search + left
+    if pace is None or a_trial is None:
+        return Progress(done, total, None)
+    lanes = max(tally.lanes, 1)
+    finalists = seconds_of_runs(pace, study.trial.epochs, left, lanes)
+    return Progress(done, total, to_search * a_trial / lanes + finalists)
+
+
+def _finalist_runs(tally: Tally) -> int:
+    chosen = tally.record.chosen
+    if chosen is not None:
+        return len(chosen.configurations) * len(chosen.seeds)
+    finalists = tally.record.study.finalists
     return (finalists.top + 1) * finalists.seeds
 
 

@@ -20,6 +20,12 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 DEFAULT_STORAGE = Path("studies")
 
 
+def command(storage: Path, *words: str) -> str:
+    """Return a command as it can be pasted into a shell: with ``--storage`` where it matters."""
+    where = [] if storage == DEFAULT_STORAGE else ["--storage", shlex.quote(str(storage))]
+    return f"`{' '.join(['study', *words, *where])}`"
+
+
 @final
 class Stop:
     """What is said when the user stops the command."""
@@ -44,9 +50,12 @@ class Stop:
         name = self._view.study if self._view else None
         if name is None:
             return "nothing was begun"
-        storage = self._storage
-        where = "" if storage == DEFAULT_STORAGE else f" --storage {shlex.quote(str(storage))}"
-        return f"what was done is kept; `study resume {name}{where}` resumes it"
+        return f"what was done is kept; {command(self._storage, 'resume', name)} resumes it"
+
+    def reasons(self) -> str | None:
+        """Return where the reasons of a failure are told; None if no study was at work."""
+        name = self._view.study if self._view else None
+        return name and f"{command(self._storage, 'show', name)} says what failed"
 
     def last_words(self) -> str:
         """Return what is said when the command has stopped; no signal ends it otherwise now."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from study.plan import Configuration, TrialResult
-from study.spec import Direction, TrialState, sort_key
+from study.plan import Configuration, TrialResult, best_trials
+from study.spec import Direction
 
 
 def choose_finalists(
@@ -16,17 +16,7 @@ def choose_finalists(
     Trials that reached their last epoch come first, then pruned ones by how far they got;
     failed ones never. A configuration that was drawn twice counts once.
     """
-    usable = [t for t in trials if t.value is not None and t.state in _USABLE]
-    ordered = sorted(
-        usable,
-        key=lambda t: (
-            _USABLE.index(t.state),
-            -(t.epoch or 0),
-            sort_key(t.value, direction),
-            t.number,
-        ),
-    )
-    distinct = _first_of_each(ordered)
+    distinct = _first_of_each(best_trials(trials, direction))
     baseline = next((t for t in distinct if t.family == "classifier"), None)
     best = distinct[:top]
     if baseline is not None and baseline not in best:
@@ -50,6 +40,3 @@ def _first_of_each(ordered: Sequence[TrialResult]) -> list[TrialResult]:
     for trial in ordered:
         found.setdefault(trial.digest, trial)
     return list(found.values())
-
-
-_USABLE = [TrialState.COMPLETE, TrialState.PRUNED]

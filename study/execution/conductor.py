@@ -36,6 +36,7 @@ from study.plan import (
     now,
     parse_trained,
 )
+from study.plan.events import OUT_OF_TIME
 from study.search import (
     Proposer,
     RestoredTrial,
@@ -46,9 +47,6 @@ from study.search import (
     seeds_in_time,
 )
 from study.spec import TrialState
-
-OUT_OF_TIME = "budget.hours is used up"
-"""Reason of what was cut because time ran out."""
 
 MAX_LOSSES = 3
 """How often a run may lose its lane within one rung."""

@@ -1,6 +1,7 @@
 """Where studies lie on disk, and who may work on one.
 
-STORAGE/NAME/           one study: journal.jsonl, study.yaml, checkpoints, finalists, report
+STORAGE/NAME/           one study: journal.jsonl, study.yaml, summary.json, checkpoints, finalists,
+                        report
 STORAGE/cache/          prepared data, by content digest
 STORAGE/mlflow.db       tracking store and registry of all studies, unless told otherwise
 STORAGE/artifacts/      its artifacts
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import IO, final
 
 from study.errors import CannotRunError, ConfigError, Problem, StoreError
+from study.pipeline.summary import Summary, read_summary, summary_of
 from study.plan import AnyEvent, SessionStarted, StudyResult, StudyStarted, fold, read_journal
 from study.plan.moved import report_page
 from study.plan.study import NAME_PATTERN
@@ -55,7 +57,10 @@ class Home:
     def exists(self, name: str) -> bool:
         """Return whether a study of this name was ever started: a torn first line is none."""
         file = self.journal(name)
-        return file.is_file() and b"\n" in file.read_bytes()
+        if not file.is_file():
+            return False
+        with file.open("rb") as stream:
+            return stream.readline().endswith(b"\n")
 
     def names(self) -> list[str]:
         """Return the studies there are, by name.
@@ -112,16 +117,21 @@ class Home:
             update["tracking_uri"] = resolve(None, self.storage)
         return result.model_copy(update=update)
 
-    def results(self) -> tuple[list[StudyResult], list[Problem]]:
-        """Return what is known of all studies, and what is wrong with those that are damaged."""
-        found: list[StudyResult] = []
+    def summaries(self) -> tuple[list[Summary], list[Problem]]:
+        """Return all studies in short, and what is wrong with those that are damaged."""
+        found: list[Summary] = []
         damaged: list[Problem] = []
         for name in self.names():
             try:
-                found.append(self.result(name))
+                found.append(self._summary(name))
             except StoreError as error:
                 damaged += error.problems
         return found, damaged
+
+    def _summary(self, name: str) -> Summary:
+        size = self.journal(name).stat().st_size
+        known = None if self.is_running(name) else read_summary(self.folder(name), size)
+        return known or summary_of(self.result(name), size)
 
     def events(self, name: str) -> list[AnyEvent]:
         """Return what happened to a study, its beginning first; nothing if there is none.

@@ -20,6 +20,7 @@ from study.plan import (
     StudyResult,
     now,
 )
+from study.plan.failures import FAILED
 from study.spec import Direction, sort_key
 from study.statistics import hierarchical_bootstrap
 from study.training import read_scores
@@ -44,11 +45,7 @@ def rank_finalists(result: StudyResult, folder: Path, dataset: Dataset) -> Final
     scored = [(one, _completed(one)) for one in result.finalists]
     scored = [(one, seeds) for one, seeds in scored if seeds]
     if not scored:
-        what = "finalist run" if result.finalists else "trial"
-        raise StudyError(
-            f"every {what} failed; `study show {result.name}` says why, "
-            f"`study resume {result.name} --retry failed` runs them again"
-        )
+        raise StudyError(_why_none(result))
     ordered = sorted(
         scored,
         key=lambda pair: (
@@ -72,6 +69,13 @@ def rank_finalists(result: StudyResult, folder: Path, dataset: Dataset) -> Final
         rankings=rankings,
         winner=FinalistRun(best.trial, _median(seeds, metric.direction).seed),
     )
+
+
+def _why_none(result: StudyResult) -> str:
+    if result.finalists:
+        return "every finalist run failed"
+    all_failed = all(trial.state in FAILED for trial in result.trials)
+    return "every trial failed" if all_failed else "no trial was evaluated in time"
 
 
 def _completed(one: FinalistResult) -> list[SeedResult]:

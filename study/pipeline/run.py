@@ -16,6 +16,7 @@ from study.pipeline.preflight import (
 from study.pipeline.reopen import retry_failed, take_changes
 from study.pipeline.same_study import require_same_study
 from study.pipeline.session import Session
+from study.pipeline.summary import summarised
 from study.pipeline.upkeep import keep_up
 from study.pipeline.watcher import Nobody, Watcher
 from study.plan import Journal, StudyResult, record_of
@@ -66,7 +67,11 @@ def resume_study(
 def _work_on(checked: Checked, watcher: Watcher, *, retry: bool = False) -> StudyResult:
     home, name = Home(checked.place.storage), checked.spec.name
     home.require_writable()
-    with home.work(name) as folder, closing(Journal(folder / JOURNAL_FILE)) as journal:
+    with (
+        home.work(name) as folder,
+        closing(Journal(folder / JOURNAL_FILE)) as journal,
+        summarised(journal),
+    ):
         # Only what is read under the lock counts: another process may just have left.
         if journal.events:
             record = record_of(journal.events)

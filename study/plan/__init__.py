@@ -1,5 +1,6 @@
 """What a study is and what is known of it: values, and the files that hold them."""
 
+from study.plan.best import best_trials
 from study.plan.digest import digest_of, digest_of_data
 from study.plan.draw import draw
 from study.plan.events import (
@@ -26,6 +27,7 @@ from study.plan.events import (
     TrialStarted,
 )
 from study.plan.fold import Record, fold, record_of
+from study.plan.in_force import FIRST, fixed, in_force
 from study.plan.journal import Journal, now, read_journal
 from study.plan.load import load
 from study.plan.paths import searchable_paths
@@ -57,6 +59,7 @@ from study.plan.trial import (
 )
 
 __all__ = [
+    "FIRST",
     "SCHEMA_VERSION",
     "AnyEvent",
     "Configuration",
@@ -101,10 +104,13 @@ __all__ = [
     "TrialSettings",
     "TrialSpec",
     "TrialStarted",
+    "best_trials",
     "digest_of",
     "digest_of_data",
     "draw",
+    "fixed",
     "fold",
+    "in_force",
     "load",
     "now",
     "parse_run",

@@ -16,6 +16,9 @@ from study.spec import Spec, TrialState
 SCHEMA_VERSION = 2
 """Version of the journal: any new event or field is a new version (:mod:`study.plan.migrate`)."""
 
+OUT_OF_TIME = "budget.hours is used up"
+"""Reason of what was cut because time ran out."""
+
 Value: TypeAlias = str | bool | int | float
 Family: TypeAlias = Literal["contrastive", "classifier"]
 

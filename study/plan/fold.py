@@ -41,12 +41,13 @@ from study.plan.result import (
     StudyResult,
     StudyState,
     TrialResult,
+    direction_of,
 )
 from study.plan.runs import FinalistRun, RunId, StudyRun, TrainedRun, TrialRun
 from study.plan.stored import shown_study, study_of
 from study.plan.study import StudySpec
 from study.search import Paces
-from study.spec import TrialState
+from study.spec import Direction, TrialState
 
 E = TypeVar("E")
 
@@ -88,6 +89,8 @@ class Record:
         """Trials started, by loss."""
         self.paces = Paces()
         """Seconds per epoch of the runs."""
+        self.changes: tuple[str, ...] = ()
+        """Settings that were changed on resume, in words."""
         self._phases = Phases()
         self._study: StudySpec | None = None
         self._redrawn: dict[int, dict[str, Any]] = {}
@@ -106,6 +109,7 @@ class Record:
             case StudyStarted() | SettingsChanged():
                 self.spec, self._study = event.spec, None
                 self._trials.clear()
+                self.changes += event.changes if isinstance(event, SettingsChanged) else ()
             case TrialStarted() | TrialEnded():
                 self._of_trial(event)
             case RungReached() | RunOpened() | RunRetried():
@@ -177,6 +181,11 @@ class Record:
         """Dotted metric that decides."""
         return str(self.spec["objective"])
 
+    @property
+    def direction(self) -> Direction:
+        """Which way the objective is better."""
+        return direction_of(self.objective)
+
     def result(self, *, running: bool) -> StudyResult:
         """Return what is known now; needs at least the StudyStarted."""
         study, objective = self.begun, self.objective
@@ -208,6 +217,7 @@ class Record:
             seconds=self._phases.seconds(),
             started=study.time,
             arithmetic=lanes.arithmetic if lanes else None,
+            changes=self.changes,
         )
 
     def _last(self, kind: type[E]) -> E | None:

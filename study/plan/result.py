@@ -10,10 +10,11 @@ from typing import Any, Literal, TypeAlias, final
 
 from pydantic import Field
 
+from study.metrics import METRICS
 from study.plan.events import Family, IntervalValue, Value
 from study.plan.runs import AnyFinalistRun
 from study.plan.study import StudySpec
-from study.spec import Spec, TrialState
+from study.spec import Direction, Spec, TrialState
 
 _FAILED = {TrialState.FAIL, TrialState.INFEASIBLE}
 
@@ -151,6 +152,8 @@ class StudyResult(Spec):
     started: float
     """Seconds since the epoch."""
     arithmetic: str | None
+    changes: tuple[str, ...]
+    """Settings that were changed on resume: ``budget.trials: 40, was 24``, in order."""
 
     @property
     def metric(self) -> str:
@@ -158,6 +161,17 @@ class StudyResult(Spec):
         return self.objective.partition("/")[2]
 
     @property
+    def direction(self) -> Direction:
+        """Which way the objective is better."""
+        return direction_of(self.objective)
+
+    @property
     def dataset(self) -> str:
         """Name of the dataset."""
         return str(self.spec.get("dataset", {}).get("name", "unknown"))
+
+
+def direction_of(objective: str) -> Direction:
+    """Return which way a dotted metric is better; up if this version does not know it."""
+    metric = METRICS.get(objective.partition("/")[2])
+    return metric.direction if metric else "maximize"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import yaml
 
 from study.plan.result import StudyResult
-from study.report.facts import workers
 from study.report.formats import count, duration
 from study.report.markup import Html, element
 from study.report.tables import cell, heads, number, table
@@ -37,7 +36,7 @@ def _phases(result: StudyResult) -> Html:
 
 
 def _families(result: StudyResult) -> Html:
-    each = workers(result)
+    each = result.study.resources.workers
     rows, everything = [], [0.0, 0.0]
     for family in ("contrastive", "classifier"):
         search = each * sum(one.seconds for one in result.trials if one.family == family)
@@ -53,17 +52,17 @@ def _families(result: StudyResult) -> Html:
 
 
 def _row(name: str, *seconds: float, last: bool = False) -> Html:
-    numbers = [number(duration(one), None) for one in seconds]
+    numbers = [number(duration(one)) for one in seconds]
     return element("tr", cell(name), *numbers, class_="group" if last else False)
 
 
 def _provenance(result: StudyResult) -> Html:
-    spec = result.spec
+    spec = result.study
     seeds = sorted({seed.seed for one in result.finalists for seed in one.seeds})
     known = {
         "How it was run": result.arithmetic,
-        "Seed of the search": spec.get("search", {}).get("seed"),
-        "Seed of the trials": spec.get("trial", {}).get("seed"),
+        "Seed of the search": spec.search.seed,
+        "Seed of the trials": spec.trial.seed,
         "Seeds of the finalists": ", ".join(map(str, seeds)) or None,
         "Study digest": result.spec_digest,
         "Dataset digest": result.dataset_digest,

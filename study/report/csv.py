@@ -6,8 +6,10 @@ import csv
 import io
 
 from study.plan.events import Value
+from study.plan.in_force import in_force
 from study.plan.result import StudyResult, TrialResult
-from study.report.facts import LOSS, paths
+from study.report.facts import LOSS
+from study.report.rows import settings_shown
 
 COLUMNS = (
     "number",
@@ -20,26 +22,27 @@ COLUMNS = (
     "run_id",
     "reason",
 )
-"""Columns before the searched paths."""
+"""Columns before the settings."""
 
 
 def trials_csv(result: StudyResult) -> str:
-    """Return one row per trial: :data:`COLUMNS`, then every searched path.
+    """Return one row per trial: :data:`COLUMNS`, then its settings in force by path.
 
+    Settings are what was searched, and what a study asks about first even if it is fixed.
     What a trial does not have is empty; numbers are written in full.
     """
-    drawn = [path for path in (LOSS, *paths(result)) if path != LOSS or _has_loss(result)]
+    paths = [*([LOSS] if _has_loss(result) else []), *settings_shown(result)]
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow([*COLUMNS, *drawn])
+    writer.writerow([*COLUMNS, *paths])
     for trial in result.trials:
-        writer.writerow([*_row(trial), *(_cell(trial.params.get(path)) for path in drawn)])
+        writer.writerow([*_row(trial), *(_cell(in_force(trial, path)) for path in paths)])
     return file.getvalue()
 
 
 def _has_loss(result: StudyResult) -> bool:
     drawn = (LOSS in trial.params for trial in result.trials)
-    return LOSS in result.spec.get("space", {}) or any(drawn)
+    return LOSS in result.study.space or any(drawn)
 
 
 def _row(trial: TrialResult) -> list[str]:

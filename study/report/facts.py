@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, final
+from typing import Literal, final
 
-from study.metrics import METRICS
+from study.plan.best import best_trials
 from study.plan.events import Family, Value
-from study.plan.result import FinalistResult, StudyResult, TrialResult
+from study.plan.in_force import FIRST
+from study.plan.paths import is_integer
+from study.plan.result import StudyResult, TrialResult
+from study.search import Choice, Domain, Float, Integer, domain_of
 from study.spec import TrialState
 
 LOSS = "loss.name"
-FIRST = ("loss.temperature", "batch_size", "optimizer.learning_rate")
-"""What a study asks about before anything else."""
 
 
 @final
@@ -61,7 +62,7 @@ class Share:
 
 def higher_is_better(result: StudyResult) -> bool:
     """Whether the objective is to be maximised."""
-    return METRICS[result.metric].direction == "maximize"
+    return result.direction == "maximize"
 
 
 def gain(result: StudyResult, value: float, reference: float) -> float:
@@ -70,44 +71,43 @@ def gain(result: StudyResult, value: float, reference: float) -> float:
 
 
 def best(result: StudyResult, trials: Iterable[TrialResult]) -> TrialResult | None:
-    """Return the best trial that has a value, as finalists are chosen; None if there is none.
-
-    Complete trials come first, then those that got furthest: a value at an earlier epoch is
-    not comparable with a later one.
-    """
-    return max(
-        (trial for trial in trials if trial.value is not None),
-        key=lambda trial: (
-            trial.state is TrialState.COMPLETE,
-            trial.epoch or 0,
-            gain(result, trial.value or 0.0, 0.0),
-            -trial.number,
-        ),
-        default=None,
-    )
+    """Return the best trial that has a value; None if there is none."""
+    return next(iter(best_trials(trials, result.direction)), None)
 
 
 def losses(result: StudyResult) -> tuple[str, ...]:
     """Return every loss: as the study file lists them, then any other that was tried."""
-    declared = choices_of(result.spec.get("space", {}).get(LOSS))
+    declared = choices_of(_domains(result).get(LOSS))
     tried = [trial.loss for trial in result.trials] + [one.loss for one in result.finalists]
     return tuple(dict.fromkeys([*map(str, declared), *tried]))
 
 
 def paths(result: StudyResult) -> tuple[str, ...]:
     """Return every searched path but the loss's name, what is asked about first in front."""
-    declared = result.spec.get("space", {})
     drawn = [path for trial in result.trials for path in trial.params]
-    every = dict.fromkeys([*declared, *drawn])
+    every = dict.fromkeys([*result.study.space, *drawn])
     first = [path for path in FIRST if path in every]
     return tuple(path for path in dict.fromkeys([*first, *every]) if path != LOSS)
 
 
 def searched(result: StudyResult) -> tuple[Searched, ...]:
     """Return the searched parameters, in the order of :func:`paths`."""
-    every = paths(result)
+    every, domains = paths(result), _domains(result)
     names = labels(every)
-    return tuple(_searched(result, path, names[path]) for path in every)
+    return tuple(_searched(result, path, names[path], domains.get(path)) for path in every)
+
+
+def columns(result: StudyResult) -> dict[str, str]:
+    """Return the settings to show of every trial with their names: what was searched, what first.
+
+    Settings that a study asks about first are shown even if it fixes them.
+    """
+    return labels(tuple(dict.fromkeys([*FIRST, *paths(result)])))
+
+
+def _domains(result: StudyResult) -> dict[str, Domain]:
+    space = result.study.space
+    return {path: domain_of(raw, integer=is_integer(path)) for path, raw in space.items()}
 
 
 def labels(every: Sequence[str]) -> dict[str, str]:
@@ -117,42 +117,27 @@ def labels(every: Sequence[str]) -> dict[str, str]:
     return {path: name if taken.count(name) == 1 else path for path, name in last.items()}
 
 
-def _searched(result: StudyResult, path: str, label: str) -> Searched:
-    domain = result.spec.get("space", {}).get(path)
-    choices, is_log, ends = choices_of(domain), False, []
-    if isinstance(domain, dict) and "choices" not in domain:
-        is_log, ends = domain.get("log") is True, [domain["low"], domain["high"]]
+def _searched(result: StudyResult, path: str, label: str, domain: Domain | None) -> Searched:
+    choices = choices_of(domain)
+    scale = domain if isinstance(domain, Float | Integer) else None
+    ends = [scale.low, scale.high] if scale else []
     drawn = [trial.params[path] for trial in result.trials if path in trial.params]
     values = [*ends, *choices, *drawn]
     numbers = [float(value) for value in values if _is_number(value)]
     if len(numbers) < len(values) or not numbers:
         return Searched(path, label, "category", choices, None)
     low, high = min(numbers), max(numbers)
-    is_log |= bool(choices) and low > 0 and high >= 8 * low
+    is_log = scale.log if scale else bool(choices) and low > 0 and high >= 8 * low
     return Searched(path, label, "log" if is_log else "linear", choices, (low, high))
 
 
-def choices_of(domain: Any) -> tuple[Value, ...]:
+def choices_of(domain: Domain | None) -> tuple[Value, ...]:
     """Return what a domain lists; empty for a range."""
-    found = domain.get("choices", ()) if isinstance(domain, dict) else domain
-    return tuple(found) if isinstance(found, list | tuple) else ()
+    return domain.values if isinstance(domain, Choice) else ()
 
 
 def _is_number(value: Value) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def effective(result: StudyResult, one: FinalistResult | TrialResult, path: str) -> Value | None:
-    """Return the value at ``path``, drawn or set for every trial; None if there is none."""
-    if path in one.params:
-        return one.params[path]
-    trial = result.spec.get("trial", {})
-    group, _, field = path.rpartition(".")
-    section = trial.get(group, {}) if group else trial
-    if group == "loss" and section.get("name") != one.loss:
-        return None
-    value: Value | None = section.get(field)
-    return value
 
 
 def shares(result: StudyResult) -> Iterator[Share]:
@@ -165,8 +150,3 @@ def shares(result: StudyResult) -> Iterator[Share]:
             of_loss = tuple(trial for trial in mine if trial.loss == loss)
             if of_loss:
                 yield Share(family, loss, of_loss)
-
-
-def workers(result: StudyResult) -> int:
-    """Return how many workers train one trial."""
-    return int(result.spec.get("resources", {}).get("workers", 1))

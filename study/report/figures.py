@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -13,10 +14,10 @@ from study.report.facts import Searched, best, gain, higher_is_better, searched
 from study.report.formats import places, score, setting
 from study.report.intervals import finalists_on
 from study.report.look import (
+    HOVER,
     INK,
     MUTED,
     Paint,
-    hover,
     layout,
     padded,
     paints,
@@ -24,6 +25,8 @@ from study.report.look import (
     text,
     value_axis,
 )
+from study.report.shown import Shown
+from study.report.thin import LIMIT
 from study.spec import TrialState
 
 
@@ -31,7 +34,9 @@ def figures(result: StudyResult) -> dict[str, Any]:
     """Return every figure that has something to show, by name.
 
     The keys are ``finalists_val``, ``finalists_test``, ``losses``, ``by_PATH`` of each
-    searched path, ``history`` and ``curves``. A trace's ``meta`` is its loss.
+    searched path, ``history`` and ``curves``. A trace's ``meta`` is its loss, its
+    ``customdata`` the numbers of its trials. A layout's ``meta`` says how many trials are
+    ``drawn``, ``of`` how many: where marks would cover each other, one stands for all.
     """
     drawn = {
         "finalists_val": finalists_on(result, "val"),
@@ -59,8 +64,9 @@ def by_loss(result: StudyResult) -> Any:
     leaders = {loss: best(result, trials) for loss, trials in groups.items()}
     tops = {loss: trial.value or 0.0 for loss, trial in leaders.items() if trial}
     order = sorted(tops, key=lambda loss: gain(result, tops[loss], 0.0))
-    figure = Figure(layout=_loss_layout(result, order))
-    for loss, trials in groups.items():
+    shown = Shown(result, groups, lambda trial: (trial.value or 0.0, order.index(trial.loss)))
+    figure = Figure(layout=_loss_layout(result, order) | shown.meta)
+    for loss, trials in shown.groups.items():
         values, rows = [trial.value for trial in trials], [text(loss)] * len(trials)
         figure.add_trace(_points(result, trials, values, rows))
         figure.add_trace(
@@ -94,19 +100,31 @@ def by_parameter(result: StudyResult, one: Searched) -> Any:
     """Return every trial's value over what was drawn for one parameter."""
     from plotly.graph_objects import Figure
 
-    groups = [
-        (loss, [trial for trial in trials if one.path in trial.params])
+    groups = {
+        loss: [trial for trial in trials if one.path in trial.params]
         for loss, trials in valued(result)
-    ]
-    drawn = [trial.params[one.path] for _, trials in groups for trial in trials]
+    }
+    drawn = [trial.params[one.path] for trials in groups.values() for trial in trials]
     if not drawn:
         return None
     x = parameter_axis(one, drawn)
-    figure = Figure(layout=layout(320, x, value_axis(result)))
-    for trials in (trials for _, trials in groups if trials):
+    along = position(one, x.get("categoryarray", ()))
+    shown = Shown(result, groups, lambda trial: (along(_at(one, trial)), trial.value or 0.0))
+    figure = Figure(layout=layout(320, x, value_axis(result)) | shown.meta)
+    for trials in shown.groups.values():
         places_x = [_at(one, trial) for trial in trials]
         figure.add_trace(_points(result, trials, places_x, [trial.value for trial in trials]))
     return figure
+
+
+def position(one: Searched, categories: Sequence[str]) -> Callable[[Value], float]:
+    """Return where on a parameter's axis a value is, linear on the screen."""
+    if one.axis == "category":
+        index = {name: float(place) for place, name in enumerate(categories)}
+        return lambda value: index[str(value)]
+    if one.axis == "log":
+        return lambda value: math.log10(max(float(value), 1e-300))
+    return float
 
 
 def _at(one: Searched, trial: TrialResult) -> Value:
@@ -122,12 +140,17 @@ def history(result: StudyResult) -> Any:
         return None
     x = {"title_text": "trial", "range": padded(0, max(one.number for one in result.trials))}
     below = {"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True}
-    figure = Figure(layout=layout(360, x, value_axis(result), yaxis2=below))
     line = list(best_so_far(result))
+    rises = [number for number, _ in line]
+    failed = dict(_by_loss(result, lambda trial: trial.value is None and trial.state.ended))
+    shown = Shown(result, dict(valued(result)), lambda t: (t.number, t.value or 0.0), rises)
+    crosses = Shown(result, failed, lambda trial: (trial.number, 0.0), limit=LIMIT // 5)
+    meta = {"meta": {key: shown.counts[key] + crosses.counts[key] for key in shown.counts}}
+    figure = Figure(layout=layout(360, x, value_axis(result), yaxis2=below) | meta)
     if line:
         figure.add_trace(
             Scatter(
-                x=[number for number, _ in line],
+                x=rises,
                 y=[value for _, value in line],
                 mode="lines",
                 line={"color": MUTED, "width": 1.5, "shape": "hv"},
@@ -135,10 +158,10 @@ def history(result: StudyResult) -> Any:
                 hoverinfo="skip",
             )
         )
-    for _, trials in valued(result):
+    for trials in shown.groups.values():
         numbers = [trial.number for trial in trials]
         figure.add_trace(_points(result, trials, numbers, [trial.value for trial in trials]))
-    for _, trials in _by_loss(result, lambda trial: trial.value is None and trial.state.ended):
+    for trials in crosses.groups.values():
         trace = _points(result, trials, [one.number for one in trials], [0.03] * len(trials))
         figure.add_trace(trace.update(yaxis="y2"))
     return figure
@@ -185,8 +208,8 @@ def _points(
         mode="markers",
         name=text(loss),
         meta=loss,
-        text=[hover(result, trial) for trial in trials],
-        hovertemplate="%{text}<extra></extra>",
+        customdata=[trial.number for trial in trials],
+        hovertemplate=HOVER,
         marker={
             "color": paint.colour,
             "size": 10,

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from study.plan.events import IntervalValue, Value
-from study.plan.result import StudyResult
+from study.plan.result import FinalistResult, StudyResult
 from study.spec import TrialState
 
 STATES = {
@@ -37,6 +37,15 @@ def interval(value: IntervalValue | None, decimals: int) -> str:
     if value is None:
         return "–"
     return f"{score(value.low, decimals)} to {score(value.high, decimals)}"
+
+
+def seeds_of(one: FinalistResult) -> str:
+    """Return how many runs of a configuration are scored, of how many, and how many failed."""
+    scored, planned = sum(seed.val is not None for seed in one.seeds), len(one.seeds)
+    if scored == planned:
+        return str(scored)
+    failed = f", {one.failed_seeds} failed" if one.failed_seeds else ""
+    return f"{scored} of {planned}{failed}"
 
 
 def setting(value: Value) -> str:

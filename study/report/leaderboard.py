@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from study.plan.events import IntervalValue
+from study.plan.in_force import fixed
 from study.plan.result import FinalistResult, SeedResult, StudyResult
 from study.plan.runs import FinalistRun
-from study.report.facts import labels, paths
-from study.report.formats import STATES, duration, interval, places, score, setting
+from study.report.facts import columns
+from study.report.formats import STATES, duration, interval, places, score, seeds_of, setting
 from study.report.markup import Html, element, joined
 from study.report.tables import cell, heads, loss_name, number, table
 
 
 def _settings(result: StudyResult, one: FinalistResult) -> Html:
-    """Return what a configuration was drawn with, its loss left out."""
-    names = labels(paths(result))
-    drawn = [(names[path], one.params[path]) for path in names if path in one.params]
+    """Return what a configuration was drawn with but its loss, and what it has fixed."""
+    also = fixed(one)
     parts = [
-        element("span", f"{name} {setting(value)}", class_="setting") for name, value in drawn
+        element("span", f"{name} {setting(value)}{mark}", class_="setting")
+        for path, name in columns(result).items()
+        for value, mark in ((one.params.get(path), ""), (also.get(path), " (fixed)"))
+        if value is not None
     ]
     return joined(parts) if parts else Html("–")
 
@@ -26,24 +29,22 @@ def _settings(result: StudyResult, one: FinalistResult) -> Html:
 def leaderboard(result: StudyResult) -> Html:
     """Return the finalists by rank, with both splits' means and intervals."""
     names = ["rank", "loss", *(f"{split}/{result.metric}" for split in ("val", "test"))]
-    columns = heads([*names, "drawn", "trial", "seeds"], numbers=["rank", "trial", "seeds"])
+    shown = heads([*names, "settings", "trial", "seeds"], numbers=["rank", "trial", "seeds"])
     rows = (_finalist(result, one) for one in result.finalists)
-    return table(columns, rows, caption="Finalists by rank")
+    return table(shown, rows, caption="Finalists by rank")
 
 
 def _finalist(result: StudyResult, one: FinalistResult) -> Html:
     mark = element("span", "baseline", class_="tag") if one.is_baseline else None
-    ended = sum(seed.state.ended for seed in one.seeds)
-    seeds = str(ended) if ended == len(one.seeds) else f"{ended} of {len(one.seeds)}"
     return element(
         "tr",
-        number(str(one.rank or "–"), None),
+        number(str(one.rank or "–")),
         cell(loss_name(one.loss), mark),
         cell(_with_interval(one.val, places(result))),
         cell(_with_interval(one.test, places(result))),
         element("td", _settings(result, one), class_="drawn"),
-        number(str(one.trial), None),
-        number(seeds, None),
+        number(str(one.trial)),
+        number(seeds_of(one)),
         class_="winner" if one.rank == 1 else False,
     )
 
@@ -68,15 +69,15 @@ def metrics(result: StudyResult) -> Html:
             "tr",
             cell(element("code", name)),
             *(
-                number(score(_mean(one.seeds, name, on_test=on_test), 4), None)
+                number(score(_mean(one.seeds, name, on_test=on_test), 4))
                 for one in ranked
                 for on_test in (False, True)
             ),
         )
         for name in names
     )
-    columns = heads(["metric", *titles], numbers=titles)
-    return table(columns, rows, caption="Every metric, mean over seeds")
+    shown = heads(["metric", *titles], numbers=titles)
+    return table(shown, rows, caption="Every metric, mean over seeds")
 
 
 def _mean(seeds: Sequence[SeedResult], name: str, *, on_test: bool) -> float | None:
@@ -90,7 +91,8 @@ def runs(result: StudyResult) -> Html:
     right = ["rank", "seed", "val", "test", "threshold", "time"]
     names = ["rank", "loss", "seed", "state", "val", "test", "scored by", "threshold", "time"]
     rows = (_run(result, one, seed) for one in result.finalists for seed in one.seeds)
-    return table(heads([*names, "MLflow run"], numbers=right), rows, caption="Finalist runs")
+    shown = heads([*names, "MLflow run", "reason"], numbers=right)
+    return table(shown, rows, caption="Finalist runs")
 
 
 def _run(result: StudyResult, one: FinalistResult, seed: SeedResult) -> Html:
@@ -100,14 +102,15 @@ def _run(result: StudyResult, one: FinalistResult, seed: SeedResult) -> Html:
         tag = element("span", "registered" if result.model else "median on val", class_="tag")
     return element(
         "tr",
-        number(str(one.rank or "–"), None),
+        number(str(one.rank or "–")),
         cell(loss_name(one.loss), tag),
-        number(str(seed.seed), None),
+        number(str(seed.seed)),
         cell(STATES[seed.state]),
-        number(score(seed.val, digits), None),
-        number(score(seed.test if one.test else None, digits), None),
+        number(score(seed.val, digits)),
+        number(score(seed.test if one.test else None, digits)),
         cell(seed.scorer or "–"),
-        number(score(seed.threshold, 3), None),
-        number(duration(seed.seconds), None),
+        number(score(seed.threshold, 3)),
+        number(duration(seed.seconds)),
         cell(element("code", seed.run_id or "–")),
+        cell(seed.reason),
     )

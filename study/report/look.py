@@ -14,9 +14,9 @@ from html import escape
 from typing import Any, final
 
 from study.plan.events import Value
-from study.plan.result import StudyResult, TrialResult
-from study.report.facts import LOSS, Searched, losses
-from study.report.formats import STATES, places, score, setting
+from study.plan.result import StudyResult
+from study.report.facts import Searched, losses
+from study.report.formats import setting
 from study.spec import TrialState
 
 PALETTE = {
@@ -155,13 +155,5 @@ def text(value: object) -> str:
     return escape(str(value))
 
 
-def hover(result: StudyResult, trial: TrialResult) -> str:
-    """Return what a figure says when a trial is pointed at."""
-    lines = [f"<b>trial {trial.number}, {text(trial.loss)}</b>"]
-    if trial.value is not None:
-        shown = score(trial.value, places(result))
-        lines.append(f"{text(result.objective)} {shown} at epoch {trial.epoch}")
-    lines.append(STATES[trial.state])
-    drawn = {path: value for path, value in trial.params.items() if path != LOSS}
-    lines += [f"{text(path)} {text(setting(value))}" for path, value in drawn.items()]
-    return "<br>".join(lines)
+HOVER = "trial %{customdata}<br>%{x}<br>%{y}<extra></extra>"
+"""What a mark says when it is pointed at; the page's script says more, from the trial's row."""

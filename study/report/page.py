@@ -11,6 +11,7 @@ from typing import Any
 from study.plan.result import StudyResult
 from study.report.look import DARK, paints
 from study.report.markup import element
+from study.report.rows import rows_data
 from study.report.sections import sections
 
 
@@ -23,10 +24,10 @@ def page(result: StudyResult, figures: Mapping[str, Any]) -> str:
     """
     from plotly.offline import get_plotlyjs
 
-    drawn = ", ".join(
-        f"{json.dumps(name)}: {figure.to_json()}" for name, figure in figures.items()
-    )
-    data = f'{{"dark": {json.dumps(DARK)}, "paints": {_paints(result)}, "figures": {{{drawn}}}}}'
+    drawn = ",".join(f"{json.dumps(name)}:{figure.to_json()}" for name, figure in figures.items())
+    plain = {"dark": DARK, "paints": _paints(result), "trials": rows_data(result)}
+    values = json.dumps(plain, separators=(",", ":"), allow_nan=False)
+    data = f'{values[:-1]},"figures":{{{drawn}}}}}'
     return Template(_asset("page.html")).substitute(
         title=element("title", f"{result.name}: study report"),
         style=_asset("page.css"),
@@ -42,5 +43,5 @@ def _asset(name: str) -> str:
     return files("study.report").joinpath("assets", name).read_text(encoding="utf-8")
 
 
-def _paints(result: StudyResult) -> str:
-    return json.dumps({loss: paint.colour for loss, paint in paints(result).items()})
+def _paints(result: StudyResult) -> dict[str, str]:
+    return {loss: paint.colour for loss, paint in paints(result).items()}

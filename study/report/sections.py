@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from study.plan.in_force import fixed
 from study.plan.result import StudyResult
 from study.report import leaderboard, sentences, tables
 from study.report.cost import cost
@@ -14,6 +15,8 @@ from study.report.figures import file_name
 from study.report.formats import count, duration
 from study.report.look import paints
 from study.report.markup import Child, Html, element, joined
+from study.report.rows import PAGE
+from study.report.shortfalls import BEHIND, shortfalls
 
 
 def sections(result: StudyResult, figures: Mapping[str, Any]) -> Html:
@@ -66,22 +69,31 @@ def _note(text: str) -> Html:
 def _answer(result: StudyResult) -> Html:
     lead, *others = sentences.answer(result)
     said = [element("p", lead, class_="lead"), *(element("p", other) for other in others)]
-    lines = result.model.gate if result.model else ()
-    gate = [
-        element("h3", sentences.gate(result)),
-        element("ul", *(element("li", x) for x in lines)),
-    ]
-    return _section("answer", "Answer", *said, _facts(result), *(gate if lines else []))
+    gate = result.model.gate if result.model else ()
+    return _section(
+        "answer",
+        "Answer",
+        *said,
+        _facts(result),
+        _list("What was cut, failed or changed", shortfalls(result)),
+        _list(sentences.gate(result), gate),
+    )
+
+
+def _list(title: str, lines: Sequence[str]) -> Html | None:
+    if not lines:
+        return None
+    items = element("ul", *(element("li", line) for line in lines))
+    return joined([element("h3", title), items])
 
 
 def _facts(result: StudyResult) -> Html:
-    dataset = str(result.spec.get("dataset", {}).get("name", "unknown"))
     sizes = ", ".join(f"{size:,} {split}" for split, size in result.sizes.items())
     spent = result.seconds
     phases = f"search {duration(spent.search)}, finalists {duration(spent.finalists)}"
     rows = (
-        ("Dataset", dataset, f"{sizes}; {count(len(result.label_names), 'label')}"),
-        ("Trials", str(len(result.trials)), sentences.states(result.trials) or "none started"),
+        ("Dataset", result.dataset, f"{sizes}; {count(len(result.label_names), 'label')}"),
+        ("Trials", f"{len(result.trials):,}", sentences.states(result.trials) or "none started"),
         ("Wall time", duration(spent.search + spent.finalists + spent.report), phases),
         ("Registered model", *sentences.model(result)),
     )
@@ -105,7 +117,7 @@ def _finalists(result: StudyResult, figures: Mapping[str, Any]) -> Html:
         "finalists",
         "Finalists",
         leaderboard.leaderboard(result),
-        _note("Chosen by the mean on val; test is scored once per run."),
+        _note(f"Ranked by the mean on val; test is scored once per run.{_behind(result)}"),
         element(
             "div",
             _figure(figures, "finalists_val", "On val, which decides"),
@@ -115,6 +127,10 @@ def _finalists(result: StudyResult, figures: Mapping[str, Any]) -> Html:
         _note(how),
         *details,
     )
+
+
+def _behind(result: StudyResult) -> str:
+    return f" {BEHIND}" if any(one.rank and one.failed_seeds for one in result.finalists) else ""
 
 
 def _details(summary: str, *children: Child) -> Html:
@@ -128,7 +144,7 @@ def _search(result: StudyResult, figures: Mapping[str, Any]) -> Html:
         _legend(result) if result.trials else None,
         _losses(result, figures),
         _parameters(result, figures),
-        _history(figures),
+        _history(result, figures),
         _curves(result, figures),
     )
 
@@ -141,7 +157,7 @@ def _losses(result: StudyResult, figures: Mapping[str, Any]) -> Html:
         "losses",
         "Losses",
         _figure(figures, "losses", f"Every trial by loss, the best one labelled ({way})"),
-        _note(sentences.HOLLOW) if "losses" in figures else None,
+        _note(sentences.HOLLOW + _thinned(figures, "losses")) if "losses" in figures else None,
         element("h3", "Who got how much"),
         tables.who_got_how_much(result),
     )
@@ -170,31 +186,56 @@ def _legend(result: StudyResult) -> Html:
 
 
 def _parameters(result: StudyResult, figures: Mapping[str, Any]) -> Html:
+    names = [file_name(one.path) for one in searched(result)]
     drawn = [
-        _figure(figures, file_name(one.path), one.label.capitalize()) for one in searched(result)
+        _figure(figures, name, one.label.capitalize())
+        for name, one in zip(names, searched(result), strict=True)
     ]
     if not any(drawn):
         return _section("parameters", "Parameters", _note("No trial has a value."))
     grid = element("div", *drawn, class_="grid")
-    return _section("parameters", "Parameters", grid, _note(sentences.HOLLOW))
+    note = _note(sentences.HOLLOW + _thinned(figures, *names))
+    return _section("parameters", "Parameters", grid, note)
 
 
-def _history(figures: Mapping[str, Any]) -> Html:
+def _history(result: StudyResult, figures: Mapping[str, Any]) -> Html:
     figure = _figure(figures, "history", "Every trial in the order in which it started")
-    note = "The line is the best complete trial so far; crosses at the foot have no value."
-    known = [figure, _note(note)] if figure else [_note("No trial has started.")]
-    return _section("history", "History", *known)
+    if figure is None:
+        return _section("history", "History", _note("No trial has started."))
+    failed = sum(trial.value is None and trial.state.ended for trial in result.trials)
+    crosses = f" Crosses at the foot: {count(failed, 'trial')} without a value." if failed else ""
+    note = f"The line is the best complete trial so far.{crosses}{_thinned(figures, 'history')}"
+    return _section("history", "History", figure, _note(note))
 
 
 def _curves(result: StudyResult, figures: Mapping[str, Any]) -> Html:
     figure = _figure(figures, "curves", f"{result.objective} of every trial at its evaluations")
-    note = "Thick: the trials that went on to be finalists."
+    note = f"Thick: the trials that went on to be finalists.{_thinned(figures, 'curves')}"
     known = [figure, _note(note)] if figure else [_note("No trial was evaluated.")]
     return _section("curves", "Learning curves", *known)
+
+
+def _thinned(figures: Mapping[str, Any], *names: str) -> str:
+    """Return that not every trial is drawn in one of these figures, if so."""
+    counts = [figures[name].layout.meta for name in names if name in figures]
+    fewest = min(counts, key=lambda one: one["drawn"] - one["of"], default=None)
+    if fewest is None or fewest["drawn"] == fewest["of"]:
+        return ""
+    return (
+        f" {fewest['drawn']:,} of {fewest['of']:,} trials are drawn: where several would cover "
+        "each other, one stands for all."
+    )
 
 
 def _trials(result: StudyResult) -> Html:
     if not result.trials:
         return _section("trials", "All trials", _note("No trial has started."))
-    note = "Press a column's head to sort by it. The same rows are in trials.csv."
-    return _section("trials", "All trials", tables.trials(result), _note(note))
+    is_fixed = any(fixed(one) for one in result.trials)
+    notes = [
+        "Press a column's head to sort by it.",
+        *(["In italics: fixed, not drawn."] if is_fixed else []),
+        "All rows are in trials.csv, next to this page.",
+    ]
+    first = element("noscript", _note(f"Without JavaScript only the first {PAGE} are shown."))
+    more = first if len(result.trials) > PAGE else None
+    return _section("trials", "All trials", tables.trials(result), _note(" ".join(notes)), more)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 
 from study.plan.events import IntervalValue
+from study.plan.in_force import FIRST, in_force
 from study.plan.result import FinalistResult, StudyResult, TrialResult
-from study.report.facts import FIRST, best, effective, gain, labels
+from study.report.facts import best, gain, labels
 from study.report.formats import STATES, count, interval, listed, places, score, setting
 
 HOLLOW = (
@@ -20,18 +21,18 @@ def answer(result: StudyResult) -> tuple[str, ...]:
     """Return the study's answer in a sentence, and the sentences that belong to it."""
     winner = result.winner
     if winner is None or winner.test is None:
-        return (_standing(result), *_so_far(result))
+        return (_standing(result), *_interrupted(result), *_so_far(result))
     reached = f"{_test(result)} {_with_interval(result, winner, winner.test)}"
     if winner.is_baseline:
-        lead = f"The classifier baseline {winner.loss} won{_drawn(result, winner)}: {reached}."
+        lead = f"The classifier baseline {winner.loss} won{_settings(winner)}: {reached}."
         return (lead, _runner_up(result), *_afterwards(result))
-    lead = f"{winner.loss} won{_drawn(result, winner)}: {reached}."
+    lead = f"{winner.loss} won{_settings(winner)}: {reached}."
     return (lead, _against_baseline(result, winner, winner.test), *_afterwards(result))
 
 
-def _drawn(result: StudyResult, one: FinalistResult | TrialResult) -> str:
+def _settings(one: FinalistResult | TrialResult) -> str:
     names = labels(FIRST)
-    values = {path: effective(result, one, path) for path in FIRST}
+    values = {path: in_force(one, path) for path in FIRST}
     parts = [
         f"{names[path]} {setting(value)}" for path, value in values.items() if value is not None
     ]
@@ -95,37 +96,51 @@ def _runner_up(result: StudyResult) -> str:
         return "No contrastive loss is among the finalists."
     reached = _with_interval(result, second, second.test)
     difference = gain(result, second.test.mean, winner.test.mean)
-    step = f"The best contrastive loss, {second.loss}{_drawn(result, second)}, reached {reached}. "
+    step = f"The best contrastive loss, {second.loss}{_settings(second)}, reached {reached}. "
     aside = " The winner is chosen on val, not on test." if difference > 0 else ""
     step += f"That is {_apart(result, difference)} the baseline; "
     return step + _noise(second, winner) + aside
 
 
 def _afterwards(result: StudyResult) -> tuple[str, ...]:
-    """Only a failure is told: the report is written before the study's own end."""
-    if result.state != "FAILED":
-        return ()
-    return (_because("The study failed after its finalists were ranked", result),)
+    """Return why a study with a winner is not finished; the report is written before the end."""
+    after = "after its finalists were ranked"
+    if result.state == "FAILED":
+        return (_because(f"The study failed {after}", result),)
+    if result.state == "INTERRUPTED" and result.reason:
+        return (_because(f"The study was interrupted {after} and can be resumed", result),)
+    return ()
 
 
 def _because(said: str, result: StudyResult) -> str:
-    reason = result.reason.rstrip(".")
+    reason = "; ".join(result.reason.strip().splitlines()).rstrip(".")
     return f"{said}: {reason}." if reason else f"{said}."
 
 
 def _standing(result: StudyResult) -> str:
-    ended = sum(trial.state.ended for trial in result.trials)
-    budget = result.spec.get("budget", {}).get("trials")
-    many = f"{ended} of {budget} trials have ended" if budget else f"{ended} trials have ended"
     match result.state:
         case "RUNNING":
-            return f"There is no winner yet, the study is running: {many}."
+            return f"There is no winner yet, the study is running: {_how_far(result)}."
         case "INTERRUPTED":
-            return f"There is no winner yet, the study was interrupted: {many}."
+            return f"There is no winner yet, the study was interrupted: {_how_far(result)}."
         case "FAILED":
             return _because("There is no winner, the study failed", result)
         case "FINISHED":
             return _because("The study finished without a winner", result)
+
+
+def _interrupted(result: StudyResult) -> tuple[str, ...]:
+    if result.state != "INTERRUPTED" or not result.reason:
+        return ()
+    return (_because("It can be resumed; it was interrupted because of this", result),)
+
+
+def _how_far(result: StudyResult) -> str:
+    ended = sum(trial.state.ended for trial in result.trials)
+    if result.finalists:
+        return f"the search is over after {count(ended, 'trial')}"
+    asked = result.study.budget.trials
+    return f"{ended} of {count(asked, 'trial')} {'has' if asked == 1 else 'have'} ended"
 
 
 def _so_far(result: StudyResult) -> tuple[str, ...]:
@@ -133,7 +148,7 @@ def _so_far(result: StudyResult) -> tuple[str, ...]:
     if leader is None:
         return ("No trial has a value.",)
     reached = f"{result.objective} {score(leader.value, places(result))}"
-    said = f"Best so far: trial {leader.number}, {leader.loss}{_drawn(result, leader)}, "
+    said = f"Best so far: trial {leader.number}, {leader.loss}{_settings(leader)}, "
     said += f"{reached} at epoch {leader.epoch}."
     return (said, *_finalists_so_far(result))
 
@@ -150,7 +165,7 @@ def _finalists_so_far(result: StudyResult) -> tuple[str, ...]:
 def states(trials: tuple[TrialResult, ...]) -> str:
     """Return how many trials are in which state: ``13 complete, 10 pruned, 1 failed``."""
     found = Counter(trial.state for trial in trials)
-    return ", ".join(f"{found[state]} {name}" for state, name in STATES.items() if found[state])
+    return ", ".join(f"{found[state]:,} {name}" for state, name in STATES.items() if found[state])
 
 
 def better(direction_is_up: bool) -> str:

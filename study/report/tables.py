@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
+from study.plan.in_force import in_force
 from study.plan.result import StudyResult, TrialResult
-from study.report.facts import Share, best, labels, paths, shares
+from study.report.facts import Share, best, shares
 from study.report.formats import STATES, duration, places, score, setting
 from study.report.markup import Child, Html, element, joined
+from study.report.rows import PAGE, numeric, settings_shown
 from study.spec import TrialState
 
 
-def table(
-    heads: Sequence[Html], rows: Iterable[Html], *, caption: str, sortable: bool = False
-) -> Html:
+def table(heads: Sequence[Html], rows: Iterable[Html], *, caption: str) -> Html:
     """Return a table that scrolls sideways by itself where the screen is narrow."""
     head = element("thead", element("tr", *heads))
     inner = element(
@@ -21,7 +21,6 @@ def table(
         element("caption", caption, class_="hidden"),
         head,
         element("tbody", *rows),
-        data_sortable=sortable,
     )
     return element("div", inner, class_="scroll", tabindex="0", role="region", aria_label=caption)
 
@@ -35,15 +34,14 @@ def heads(names: Sequence[str], *, numbers: Iterable[str] = ()) -> list[Html]:
     ]
 
 
-def cell(*shown: Child, value: float | None = None, number: bool = False) -> Html:
-    """Return a cell; ``value`` is what it is sorted by."""
-    sort = False if value is None else repr(value)
-    return element("td", *shown, class_="number" if number else False, data_value=sort)
+def cell(*shown: Child, number: bool = False) -> Html:
+    """Return a cell; numbers stand to the right."""
+    return element("td", *shown, class_="number" if number else False)
 
 
-def number(shown: str, value: float | None) -> Html:
+def number(shown: str) -> Html:
     """Return a cell that holds a number."""
-    return cell(shown, value=value, number=True)
+    return cell(shown, number=True)
 
 
 def loss_name(loss: str) -> Html:
@@ -68,55 +66,50 @@ def _share(result: StudyResult, share: Share, total: float) -> Html:
     return element(
         "tr",
         cell(name),
-        number(str(len(share.trials)), None),
-        number(str(share.in_state(TrialState.COMPLETE)), None),
-        number(str(share.in_state(TrialState.PRUNED)), None),
-        number(str(share.in_state(TrialState.FAIL, TrialState.INFEASIBLE)), None),
-        number(str(share.epochs), None),
-        number(duration(share.seconds), None),
-        number(f"{part:.0%}", None),
-        number(score(top.value if top else None, places(result)), None),
+        number(str(len(share.trials))),
+        number(str(share.in_state(TrialState.COMPLETE))),
+        number(str(share.in_state(TrialState.PRUNED))),
+        number(str(share.in_state(TrialState.FAIL, TrialState.INFEASIBLE))),
+        number(str(share.epochs)),
+        number(duration(share.seconds)),
+        number(f"{part:.0%}"),
+        number(score(top.value if top else None, places(result))),
         class_=False if share.loss else "group",
     )
 
 
 def trials(result: StudyResult) -> Html:
-    """Return every trial, sortable by every column."""
-    names = labels(paths(result))
+    """Return the first trials; the page's script sorts all of them and turns the pages."""
+    names = settings_shown(result)
+    right = numeric(result, names)
     before = ["trial", "loss", "state", result.objective, "epoch", "time"]
-    right = [*before[:1], *before[3:], *_numeric(result, names)]
-    columns = heads([*before, *names.values(), "reason"], numbers=right)
-    rows = (_trial(result, trial, names, right) for trial in result.trials)
-    return table(columns, rows, caption="All trials", sortable=True)
-
-
-def _numeric(result: StudyResult, names: dict[str, str]) -> list[str]:
-    drawn = {path: [one.params.get(path) for one in result.trials] for path in names}
-    words = {
-        path for path, values in drawn.items() if any(isinstance(v, str | bool) for v in values)
-    }
-    return [name for path, name in names.items() if path not in words]
+    numbers = [*before[:1], *before[3:], *(names[path] for path in right)]
+    columns = heads([*before, *names.values(), "reason"], numbers=numbers)
+    digits = places(result)
+    rows = (_trial(trial, names, right, digits) for trial in result.trials[:PAGE])
+    return table(columns, rows, caption="All trials")
 
 
 def _trial(
-    result: StudyResult, trial: TrialResult, names: dict[str, str], right: Sequence[str]
+    trial: TrialResult, names: Iterable[str], right: Collection[str], decimals: int
 ) -> Html:
     state = STATES[trial.state]
     return element(
         "tr",
-        number(str(trial.number), trial.number),
+        number(str(trial.number)),
         cell(loss_name(trial.loss)),
         cell(element("span", state, class_=f"state {state}")),
-        number(score(trial.value, places(result)), trial.value),
-        number("–" if trial.epoch is None else str(trial.epoch), trial.epoch),
-        number(duration(trial.seconds), trial.seconds),
-        *(_drawn(trial, path, right=name in right) for path, name in names.items()),
-        cell(trial.reason, value=None),
+        number(score(trial.value, decimals)),
+        number("–" if trial.epoch is None else str(trial.epoch)),
+        number(duration(trial.seconds)),
+        *(_setting(trial, path, is_number=path in right) for path in names),
+        cell(trial.reason),
     )
 
 
-def _drawn(trial: TrialResult, path: str, *, right: bool) -> Html:
-    value = trial.params.get(path)
-    if value is None:
-        return cell("–", number=right)
-    return cell(setting(value), value=None if isinstance(value, str) else value, number=right)
+def _setting(trial: TrialResult, path: str, *, is_number: bool) -> Html:
+    value = in_force(trial, path)
+    kinds = ["number"] if is_number else []
+    kinds += ["fixed"] if value is not None and path not in trial.params else []
+    shown = "–" if value is None else setting(value)
+    return element("td", shown, class_=" ".join(kinds) or False)

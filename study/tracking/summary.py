@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 
-from study.metrics import objective
-from study.plan import FinalistResult, StudyResult, TrialResult
-from study.spec import sort_key
+from study.plan import FinalistResult, StudyResult, TrialResult, best_trials
 
 
 def summary_metrics(result: StudyResult) -> dict[str, float]:
@@ -39,10 +37,7 @@ def summary_tags(result: StudyResult) -> dict[str, str]:
 
 
 def _best(result: StudyResult) -> TrialResult | None:
-    direction = objective(result.objective)[1].direction
-    # A value from an early rung does not compare with one from the last.
-    done = [one for one in result.trials if one.state == "COMPLETE" and one.value is not None]
-    return min(done, key=lambda one: sort_key(one.value, direction), default=None)
+    return next(iter(best_trials(result.trials, result.direction)), None)
 
 
 def _means(role: str, finalist: FinalistResult, metric: str) -> dict[str, float]:

@@ -271,7 +271,7 @@ def test_trials_are_ranked_at_the_last_of_the_rungs(tmp_path: Path) -> None:
     spec = load(Path("search_spaces/quickstart.yaml"), [*sets, "space.loss.name=[reg, msc]"])
 
     def by_chance(assignment: Assignment) -> list[Point]:
-        draw = random.Random(assignment.digest)
+        draw = random.Random(assignment.run)
         return [Point(draw.random(), 1.0) for _ in assignment.rungs]
 
     journal, simulation, _, _ = timed(tmp_path, spec, by_chance)

@@ -61,8 +61,8 @@ def test_a_torn_first_line_is_no_study(home: Home) -> None:
 def test_a_damaged_study_is_told_and_hides_no_other(home: Home, text: bytes) -> None:
     home.folder("bad").mkdir()
     home.journal("bad").write_bytes(text)
-    results, problems = home.results()
-    assert [result.name for result in results] == ["voc"]
+    studies, problems = home.summaries()
+    assert [one.name for one in studies] == ["voc"]
     assert [problem.path.startswith(str(home.journal("bad"))) for problem in problems] == [True]
     with pytest.raises(StoreError, match="is damaged"):
         home.result("bad")
@@ -85,6 +85,7 @@ def test_a_storage_that_is_a_file_is_told(tmp_path: Path) -> None:
 def test_looking_writes_nothing(home: Home) -> None:
     before = sorted(home.storage.rglob("*"))
     assert home.result("voc").state == "INTERRUPTED"
+    assert [one.state for one in home.summaries()[0]] == ["INTERRUPTED"]
     assert sorted(home.storage.rglob("*")) == before
 
 

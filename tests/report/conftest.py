@@ -60,6 +60,15 @@ SPEC: dict[str, Any] = {
 }
 
 
+def fixed_temperature() -> dict[str, Any]:
+    """Return what makes a study that gives every loss one temperature and does not search it."""
+    space = {"loss.name": ["reg", "msc"], "batch_size": [64, 128]}
+    return {
+        "trial": SPEC["trial"] | {"loss": {"name": "reg", "temperature": 0.05}},
+        "space": space,
+    }
+
+
 @final
 class Story:
     """Writes down what happens, a second or so after another."""
@@ -255,6 +264,30 @@ def quickstart(seed: int = 1) -> Story:
     means = ((0.4512, 0.4471), (0.4466, 0.4432), (0.4437, 0.4405), (0.4267, 0.4212))
     story.rank(*means, spread=0.0068)
     story.register("challenger", gate=GATE)
+    return story
+
+
+def searched(trials: int, seed: int = 1) -> Story:
+    """Return a study of many trials, some of them failed, whose finalists are ranked."""
+    rng, story = random.Random(seed), Story(budget={"trials": trials})
+    story.session()
+    reached: dict[int, float] = {}
+    for number in range(trials):
+        loss = rng.choice(list(HEIGHTS))
+        drawn = drawn_by(rng, loss)
+        temperature = float(drawn.get("loss__temperature", 0.08))
+        top = HEIGHTS[loss] - 0.06 * abs(math.log10(temperature / 0.08)) - 0.02 * rng.random()
+        curve = [(epoch, top * (1 - 0.5 * 0.6**epoch)) for epoch in (1, 3, 9)]
+        rungs = 1 if curve[0][1] < 0.276 else 2 if curve[1][1] < 0.368 else 3
+        state = TrialState.COMPLETE if rungs == 3 else TrialState.PRUNED
+        if rng.random() < 0.02:
+            reason = f"the loss became NaN in epoch 2 (step {number})"
+            story.trial(number, loss, curve[:1], TrialState.FAIL, reason, **drawn)
+        else:
+            story.trial(number, loss, curve[:rungs], state, **drawn)
+            reached |= {number: curve[-1][1]} if rungs == 3 else {}
+    story.choose(*sorted(reached, key=lambda number: -reached[number])[:3])
+    story.rank((0.4512, 0.4471), (0.4466, 0.4432), (0.4437, 0.4405))
     return story
 
 

@@ -51,8 +51,8 @@ def test_what_is_needed_to_run_it_again_is_told(quick: StudyResult) -> None:
 
 
 def test_what_is_not_known_is_left_out(new_story: type[Story]) -> None:
-    shown = plain(cost(new_story(search={}).result()))
-    for name in ("How it was run", "Seed of the search", "Seeds of the finalists", "MLflow run"):
+    shown = plain(cost(new_story().result()))
+    for name in ("How it was run", "Seeds of the finalists", "MLflow run"):
         assert name not in shown
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from study.plan.result import StudyResult
 from study.report.csv import trials_csv
 from study.spec import TrialState
+from tests.report.conftest import fixed_temperature
 
 if TYPE_CHECKING:
     from tests.report.conftest import Story
@@ -45,6 +46,13 @@ def test_text_survives_and_what_is_missing_is_empty(new_story: type[Story]) -> N
     assert row["reason"] == reason
     assert row["loss.regulariser"] == "true"
     assert row["value"] == row["epoch"] == ""
+
+
+def test_settings_in_force_are_there_though_not_drawn(new_story: type[Story]) -> None:
+    story = new_story(**fixed_temperature())
+    story.trial(0, "msc", batch_size=64)
+    (row,) = read(story.result())
+    assert (row["loss.temperature"], row["batch_size"]) == ("0.05", "64")
 
 
 def test_a_study_without_trials_has_a_head_only(new_story: type[Story]) -> None:

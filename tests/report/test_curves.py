@@ -21,7 +21,7 @@ def test_trials_of_a_loss_are_one_trace_with_gaps(new_story: type[Story]) -> Non
     assert (reg.x, reg.y) == ((1, 3, None, 1), (0.1, 0.2, None, 0.3))
     assert reg.marker.symbol[:2] == ("circle", "circle-open")
     assert reg.marker.symbol[3] == "x-thin"
-    assert len(reg.text) == 4
+    assert reg.customdata == (0, 0, 0, 1)
 
 
 def test_finalists_are_thick_and_on_top(quick: StudyResult) -> None:

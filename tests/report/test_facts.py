@@ -6,13 +6,11 @@ from study.plan.result import StudyResult
 from study.report.facts import (
     Searched,
     best,
-    effective,
     labels,
     losses,
     paths,
     searched,
     shares,
-    workers,
 )
 from study.spec import TrialState
 
@@ -97,18 +95,6 @@ def test_the_axis_follows_the_domain(new_story: type[Story]) -> None:
     }
 
 
-def test_what_was_not_drawn_is_what_every_trial_has(new_story: type[Story]) -> None:
-    story = new_story()
-    story.trial(0, "reg", batch_size=64)
-    story.trial(1, "msc")
-    first, second = story.result().trials
-    assert effective(story.result(), first, "batch_size") == 64
-    assert effective(story.result(), second, "batch_size") == 256
-    assert effective(story.result(), first, "optimizer.learning_rate") == 0.01
-    assert effective(story.result(), first, "loss.temperature") == 0.1
-    assert effective(story.result(), second, "loss.temperature") is None
-
-
 def test_each_family_is_followed_by_its_losses(quick: StudyResult) -> None:
     found = [(one.family, one.loss, len(one.trials)) for one in shares(quick)]
     assert found == [
@@ -133,8 +119,3 @@ def test_a_share_adds_up_its_trials(new_story: type[Story]) -> None:
     family, loss = shares(story.result())
     assert (family.epochs, family.seconds) == (12, 24.0)
     assert loss.in_state(TrialState.FAIL, TrialState.PRUNED) == 2
-
-
-def test_workers_are_one_if_nothing_is_said(new_story: type[Story]) -> None:
-    assert workers(new_story().result()) == 2
-    assert workers(new_story(resources={}).result()) == 1

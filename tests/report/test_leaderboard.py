@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from study.report.leaderboard import leaderboard, metrics, runs
 from study.report.markup import Html
+from tests.report.conftest import fixed_temperature
 
 if TYPE_CHECKING:
     from tests.report.conftest import Story
@@ -20,7 +21,7 @@ def texts(table: Html) -> list[str]:
 def test_finalists_stand_by_rank_with_their_intervals(decide: Callable[..., Story]) -> None:
     result = decide((0.44, 0.46), (0.45, 0.447), (0.42, 0.416)).result()
     assert texts(leaderboard(result)) == [
-        "rank loss val/f1_macro test/f1_macro drawn trial seeds",
+        "rank loss val/f1_macro test/f1_macro settings trial seeds",
         "1 msc 0.450 0.445 to 0.456 0.447 0.442 to 0.453 "
         "temperature 0.1 batch size 64 learning rate 0.01 1 3",
         "2 reg 0.440 0.435 to 0.446 0.460 0.455 to 0.466 "
@@ -32,15 +33,25 @@ def test_finalists_stand_by_rank_with_their_intervals(decide: Callable[..., Stor
 
 def test_before_the_ranking_no_test_is_shown(new_story: type[Story]) -> None:
     story = new_story()
-    story.trial(0)
+    story.trial(0, batch_size=64)
     story.choose(0)
     story.finish(0, 1, 0.45, 0.99)
-    assert texts(leaderboard(story.result()))[1] == "– reg – – – 0 1 of 3"
+    assert texts(leaderboard(story.result()))[1] == (
+        "– reg – – temperature 0.1 (fixed) batch size 64 learning rate 0.01 (fixed) 0 1 of 3"
+    )
     assert texts(runs(story.result()))[1:] == [
         "– reg 0 running – – – – 0.0 s –",
         "– reg 1 complete 0.450 – probe 0.210 19 s f01",
         "– reg 2 running – – – – 0.0 s –",
     ]
+
+
+def test_what_every_loss_was_given_is_shown_as_fixed(new_story: type[Story]) -> None:
+    story = new_story(**fixed_temperature())
+    story.trial(0, "msc", batch_size=64)
+    story.choose(0)
+    shown = texts(leaderboard(story.result()))[1]
+    assert "temperature 0.05 (fixed) batch size 64 learning rate 0.01 (fixed)" in shown
 
 
 def test_every_run_is_a_row_and_the_registered_one_is_marked(decide: Callable[..., Story]) -> None:

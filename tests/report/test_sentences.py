@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from study.plan.events import StudyInterrupted
 from study.report.sentences import answer, better, gate, model, states
 from study.spec import TrialState
+from tests.report.conftest import fixed_temperature
 
 if TYPE_CHECKING:
     from tests.report.conftest import Story
@@ -108,6 +110,35 @@ def test_a_failure_after_the_ranking_is_told(decide: Callable[..., Story]) -> No
     )
 
 
+def test_an_interruption_is_told_with_its_reason(
+    new_story: type[Story], decide: Callable[..., Story]
+) -> None:
+    story = decide((0.45, 0.447), (0.44, 0.44), (0.42, 0.416))
+    assert len(answer(story.result())) == 2, "no reason: the report is written before the end"
+    story.tell(StudyInterrupted, reason="the store is away\nthe disk is full")
+    assert answer(story.result())[2] == (
+        "The study was interrupted after its finalists were ranked and can be resumed: "
+        "the store is away; the disk is full."
+    )
+    early = new_story()
+    early.trial(0)
+    early.tell(StudyInterrupted, reason="the disk is full")
+    assert answer(early.result())[:2] == (
+        "There is no winner yet, the study was interrupted: 1 of 24 trials have ended.",
+        "It can be resumed; it was interrupted because of this: the disk is full.",
+    )
+
+
+def test_a_winner_is_told_with_settings_that_were_not_drawn(new_story: type[Story]) -> None:
+    story = new_story(**fixed_temperature())
+    story.trial(0, "msc", batch_size=64)
+    story.choose(0)
+    story.rank((0.4, 0.4))
+    assert answer(story.result())[0].startswith(
+        "msc won with temperature 0.05, batch size 64 and learning rate 0.01: "
+    )
+
+
 def test_a_study_that_runs(new_story: type[Story]) -> None:
     story = new_story()
     story.trial(0, "asl", batch_size=64)
@@ -126,7 +157,9 @@ def test_a_study_whose_finalists_are_not_ranked(new_story: type[Story]) -> None:
     story.choose(0, seeds=3)
     story.finish(0, 0, 0.45, 0.99)
     said = answer(story.result())
-    assert said[0] == "There is no winner yet, the study was interrupted: 1 trials have ended."
+    assert said[0] == (
+        "There is no winner yet, the study was interrupted: the search is over after 1 trial."
+    )
     assert said[2] == (
         "1 of 3 finalist runs have ended; test is shown once they are ranked on val."
     )

@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING
 
 from study.plan.result import StudyResult
 from study.report.markup import Html
+from study.report.sections import sections
 from study.report.tables import loss_name, trials, who_got_how_much
 from study.spec import TrialState
+from tests.report.conftest import fixed_temperature
 
 if TYPE_CHECKING:
     from tests.report.conftest import Story
@@ -27,18 +29,25 @@ def test_every_trial_is_a_row(new_story: type[Story]) -> None:
     assert heads[:6] == ["trial", "loss", "state", "val/f1_macro", "epoch", "time"]
     assert heads[6:] == ["temperature", "batch size", "learning rate", "regulariser", "reason"]
     assert cells == [
-        ["0", "bce", "pruned", "0.250", "1", "2.0 s", "–", "64", "–", "–", "not &lt;good&gt;"],
-        ["1", "reg", "complete", "0.500", "9", "18 s", "0.0712", "–", "–", "true", ""],
+        ["0", "bce", "pruned", "0.250", "1", "2.0 s", "–", "64", "0.01", "–", "not &lt;good&gt;"],
+        ["1", "reg", "complete", "0.500", "9", "18 s", "0.0712", "256", "0.01", "true", ""],
     ]
 
 
-def test_cells_are_sorted_by_their_whole_value(new_story: type[Story]) -> None:
-    story = new_story()
-    story.trial(7, "reg", [(9, 0.123456)], loss__temperature=0.0712345)
+def test_a_setting_that_was_not_drawn_is_marked(new_story: type[Story]) -> None:
+    story = new_story(**fixed_temperature())
+    story.trial(0, "msc", batch_size=64)
     made = trials(story.result())
-    assert 'data-value="0.123456">0.123<' in made
-    assert 'data-value="0.0712345">0.0712<' in made
-    assert "data-sortable" in made
+    assert '<td class="number fixed">0.05</td><td class="number">64</td>' in made
+    assert "In italics: fixed, not drawn." in sections(story.result(), {})
+
+
+def test_only_the_first_trials_are_in_the_page(new_story: type[Story]) -> None:
+    story = new_story()
+    for number in range(60):
+        story.trial(number)
+    assert len(rows(trials(story.result()))) == 51
+    assert "Without JavaScript only the first 50 are shown." in sections(story.result(), {})
 
 
 def test_who_got_how_much_adds_up(new_story: type[Story]) -> None:
