@@ -6,6 +6,8 @@ Every worker says every ``BEAT_S`` seconds what it is at, from a thread of its o
   count: they come from a worker that waits for another one for ever, too.
 - Whatever else it does may take as long as it takes, evaluating a large split or probing, as
   long as heartbeats come. Without any for the time limit its process is frozen.
+  Workers that wait for each other for ever outside of training are ended by the time limit of
+  collectives, :data:`study.execution.train.COLLECTIVE_S`.
 
 A start is never too slow: the rules hold from the moment the whole group took a job.
 """

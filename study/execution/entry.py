@@ -16,7 +16,7 @@ from typing import Any, final
 import ray
 import ray.train
 
-from study.execution.group_failure import told
+from study.execution.group_failure import as_text
 from study.execution.worker_log import WorkerLog
 
 _PATIENCE_S = 10.0
@@ -66,7 +66,7 @@ def enter(mailbox: Any, spec: WorkerSpec) -> None:
         work(mailbox, spec, Member(rank, attempt, log))
     except BaseException as error:
         with suppress(Exception):
-            ray.get(mailbox.raised.remote(rank, attempt, told(error)), timeout=_PATIENCE_S)
+            ray.get(mailbox.raised.remote(rank, attempt, as_text(error)), timeout=_PATIENCE_S)
         raise
     if log is not None:
         log.leave()

@@ -46,7 +46,7 @@ def shortened(text: str) -> str:
     return "\n".join([error.strip(), *lines[1:][-_LINES:]])
 
 
-def told(error: BaseException) -> str:
+def as_text(error: BaseException) -> str:
     """Return an error as text: a StudyError's message, or type, message and traceback."""
     if isinstance(error, StudyError):
         return str(error)
@@ -68,7 +68,7 @@ def last_words(failure: GroupFailure, logs: Mapping[int, str]) -> str:
     rank = min(failure.dead)
     file = Path(logs.get(rank, ""))
     lines = tail(file) if rank in logs else []
-    how = fatal_error(lines) or "killed, or gone without a word"
+    how = fatal_error(lines) or "killed by a signal, or exited without a message"
     if not lines:
         return f"rank {rank} died: {how}; its log is empty"
     quoted = "\n".join(f"  {line}" for line in lines)

@@ -240,7 +240,7 @@ class Mailbox:
         while time.monotonic() < end and 0 < len(self._call.answers) < self._size:
             await asyncio.sleep(0.05)
         for rank, worker in list(self._workers.items()):
-            if rank in self._call.answers:
+            if rank in self._call.answers or worker.actor is None:
                 continue
             try:
                 await asyncio.wait_for(worker.actor.__ray_ready__.remote(), SILENT_S)
@@ -252,7 +252,7 @@ class Mailbox:
         return not self._call.answers
 
     async def status(self) -> dict[str, Any]:
-        """Return what the lane is doing, for whoever watches."""
+        """Return what the lane is doing, as the fields of a LaneStatus."""
         call = self._call
         pulse = call.pulses.get(0)
         beat = pulse.beat if pulse else Beat("starting")
@@ -264,6 +264,7 @@ class Mailbox:
             "ready": self._ready(),
             "workers": self._size,
             "silent_s": time.monotonic() - self._heard,
+            "trouble": self._starts[-1].splitlines()[0] if self._starts else "",
         }
 
     async def pids(self) -> dict[int, int]:

@@ -76,6 +76,8 @@ def run_lanes(
             raise conductor.interrupted from None
         # Tune's text is a whole traceback; its last line is the error.
         raise StudyError(str(error).strip().splitlines()[-1]) from error
+    finally:
+        prune(logs)
 
 
 def _tune(link: _Link, lane: LaneSpec, cluster: Cluster) -> None:

@@ -112,7 +112,7 @@ def failure_of(error: Exception) -> GroupFailure:
         error=str(causes[-1] if not (raised or dead) else error),
         raised=raised,
         dead=tuple(dead),
-        counts=not any(map(_is_nobodys, causes)),
+        counts=not any(map(_is_outside, causes)),
     )
 
 
@@ -122,7 +122,7 @@ def _chain(error: BaseException) -> list[BaseException]:
     return [error, *(_chain(inner) if isinstance(inner, BaseException) else [])]
 
 
-def _is_nobodys(error: BaseException) -> bool:
+def _is_outside(error: BaseException) -> bool:
     """Return whether a machine was lost, or its resources were not there in time."""
     if isinstance(error, WorkerGroupStartupTimeoutError):
         return True

@@ -41,9 +41,13 @@ class LaneStatus:
     silent_s: float
     """Seconds since the last sign of life."""
 
+    trouble: str = ""
+    """Why the last start failed; empty if it did not."""
+
     def __str__(self) -> str:
         if self.ready < self.workers:
-            return f"lane starting, {self.ready} of {self.workers} workers are up"
+            why = f" (the last start failed: {self.trouble})" if self.trouble else ""
+            return f"lane starting, {self.ready} of {self.workers} workers are up{why}"
         if self.run is None:
             return "lane idle"
         if self.phase == TRAINING and self.steps:

@@ -19,7 +19,7 @@ from study.errors import StudyError
 from study.execution.beat import Beat
 from study.execution.entry import Member, WorkerSpec
 from study.execution.faults import is_device_fault, is_machine_fault
-from study.execution.group_failure import told
+from study.execution.group_failure import as_text
 from study.execution.heartbeat import Heartbeat
 from study.execution.job import Job
 from study.execution.verdict import Answer
@@ -85,7 +85,7 @@ class Worker:
             return Answer(ok=True, value=self._do(job))
         except Exception as error:  # noqa: BLE001 - user code may raise anything
             # Put into words first: after a CUDA error cleaning up raises another one.
-            text, is_expected = told(error), isinstance(error, StudyError)
+            text, is_expected = as_text(error), isinstance(error, StudyError)
             is_machine, is_sick = is_machine_fault(error), is_device_fault(error)
         self._say(f"failed: {text}", "ERROR")
         return Answer(

@@ -1,4 +1,4 @@
-"""What a trial says of itself while it works, to whoever watches over it."""
+"""What a trial reports of itself while it works."""
 
 from __future__ import annotations
 

@@ -134,8 +134,8 @@ def test_a_job_whose_workers_die_twice_fails_and_the_group_is_healthy(workers: i
         assert not verdict.ok
         assert verdict.healthy
         assert not verdict.is_machine_fault
-        text = "workers died 2 times in this rung: rank 0 died: killed, or gone without a word"
-        assert verdict.value.splitlines()[0] == f"{text}; its log is empty"
+        how = "killed by a signal, or exited without a message; its log is empty"
+        assert verdict.value == f"workers died 2 times in this rung: rank 0 died: {how}"
         assert not third.done(), "the poisonous job was handed out a third time"
         third.cancel()
 
@@ -245,6 +245,8 @@ def test_a_group_that_never_starts_fails_the_machine_not_the_trial() -> None:
             await box.raised(0, str(attempt), f"ImportError: no module {attempt}\nTraceback")
             assert not call.done()
             goes_on = await box.group_failed(GroupFailure("[Rank 0]", raised={0: "wrapped"}))
+            trouble = (await box.status())["trouble"]
+            assert trouble == f"rank 0: ImportError: no module {attempt}"
             assert goes_on == (attempt < 2)
         verdict = await call
         assert (verdict.ok, verdict.is_machine_fault) == (False, True)

@@ -42,7 +42,10 @@ def test_a_dead_process_leaves_its_last_words(tmp_path: Path, code: str, how: st
     assert lines[0] == "last words"
     assert fatal_error(lines) == how
     said = last_words(GroupFailure("whatever Ray says", dead=(0,)), {0: str(file)})
-    assert said.splitlines()[0] == f"rank 0 died: {how or 'killed, or gone without a word'}"
+    assert (
+        said.splitlines()[0]
+        == f"rank 0 died: {how or 'killed by a signal, or exited without a message'}"
+    )
     assert "the last lines of rank 0's log (worker-a-0-b.log):\n  last words" in said
     assert not any("Extension modules" in line for line in lines)
 
