@@ -12,10 +12,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from study.data import prepare
 from study.execution.assign import Places
 from study.execution.cluster import start
 from study.execution.conductor import Conductor
+from study.execution.prepare import PreparedFolders
 from study.execution.run import run_lanes
 from study.plan import (
     AnyEvent,
@@ -46,13 +46,11 @@ SETS = (
 def run(workers: int, folder: Path) -> list[AnyEvent]:
     """Return the journal of a small search in one lane."""
     spec = load(FILE, [*SETS, f"resources.workers={workers}"])
-    encoder = spec.trial.encoder
-    dataset = spec.dataset.open()
-    data = prepare(dataset, encoder.preprocess(), encoder.preprocess_key(), folder / "cache")
+    prepared = PreparedFolders(spec.dataset.open(), folder / "cache", print)
     journal = Journal(folder / "journal.jsonl")
     with start("local", folder / "ray.log", cpus=workers) as cluster:
         journal.append(_beginning(spec))
-        conductor = Conductor(spec, journal, Places(folder, data), lanes=1)
+        conductor = Conductor(spec, journal, Places(folder, prepared.folder_for), lanes=1)
         run_lanes(conductor, LaneShape(workers, cpus=1, gpus=0), cluster, lambda: 1)
     journal.close()
     return journal.events

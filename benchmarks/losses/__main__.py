@@ -42,7 +42,7 @@ def main() -> int:
     text = "\n\n".join(parts)
     print(text)
     if given.results is not None:
-        given.results.write_text(f"# Losses, {today}\n\n`{_command()}`\n\n{text}\n")
+        given.results.write_text(f"# Losses, {today}\n\n`{_command()}`\n\n{text}\n", "utf-8")
     missed = [row for row in [*first, *second] if row.fails]
     print(f"\ntargets missed: {len(missed)}" if missed else "\nno target is missed")
     return int(bool(missed))

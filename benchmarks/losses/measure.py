@@ -72,7 +72,7 @@ def alone(side: str, case: Case) -> Alone:
     """
     given = [side, json.dumps(dataclasses.asdict(case)), str(torch.get_num_threads())]
     command = [sys.executable, "-m", "benchmarks.losses.process", *given]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     if done.returncode:
         told = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
         raise SideError(f"{side}: {told[0]}")

@@ -46,7 +46,7 @@ def _forget_peak() -> None:
     """Return freed memory to the system and make the present size the peak, on Linux."""
     try:
         ctypes.CDLL(None).malloc_trim(0)
-        Path("/proc/self/clear_refs").write_text("5")
+        Path("/proc/self/clear_refs").write_text("5", "utf-8")
     except (AttributeError, OSError):
         # Then the peak so far is what the step is measured against.
         return
@@ -58,7 +58,9 @@ def _peak_bytes(device: str) -> int:
     status = Path("/proc/self/status")
     if status.exists():
         # Not getrusage: its peak would be that of the parent, if the parent was larger.
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        line = next(
+            line for line in status.read_text("utf-8").splitlines() if line.startswith("VmHWM")
+        )
         return int(line.split()[1]) * 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024

@@ -40,7 +40,7 @@ def index_date(lists: Path) -> datetime:
     dates = [
         parsedate_to_datetime(line.removeprefix("Date:").strip())
         for release in sorted(lists.glob("*InRelease"))
-        for line in release.read_text().splitlines()
+        for line in release.read_text("utf-8").splitlines()
         if line.startswith("Date:")
     ]
     if not dates:

@@ -11,7 +11,7 @@ It is written beside its place and then renamed, so a folder that is there is wh
 from __future__ import annotations
 
 import hashlib
-import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,11 +19,18 @@ import numpy as np
 
 from study.data.base import SPLITS, Dataset, Split
 from study.data.prepared import LABELS, OFFSETS, SCHEMA_VERSION, Meta, load_meta
-from study.errors import DataError, Problem
+from study.errors import MachineError, Problem
+from study.scratch import scratch_folder
 from study.spec import Arrays, Preprocess
 
 
-def prepare(dataset: Dataset, preprocess: Preprocess, preprocess_key: str, root: Path) -> Path:
+def prepare(
+    dataset: Dataset,
+    preprocess: Preprocess,
+    preprocess_key: str,
+    root: Path,
+    begin: Callable[[], None] | None = None,
+) -> Path:
     """Return the folder that caches ``dataset`` preprocessed; make it if it is not there.
 
     The preprocess is fitted on the training split only. Several processes may do this at
@@ -34,23 +41,30 @@ def prepare(dataset: Dataset, preprocess: Preprocess, preprocess_key: str, root:
         preprocess: The encoder's.
         preprocess_key: Digest of what the preprocess depends on.
         root: Folder of all caches; made if need be.
+        begin: Called before the folder is made; not if it is there.
 
     Raises:
-        DataError: If the cache was written by a newer version of this package, or
-            ``root`` cannot be written.
+        DataError: If the preprocess cannot prepare this dataset.
+        StoreError: If the cache was written by a newer version of this package.
+        MachineError: If ``root`` cannot be written: no space, no permission.
     """
+    from safetensors import SafetensorError
+
     digest = hashlib.sha256(f"{dataset.digest} {preprocess_key}".encode()).hexdigest()
     folder = root / digest[:16]
     if _is_whole(folder):
         return folder
+    if begin is not None:
+        begin()
     try:
         root.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=root, prefix=f".{folder.name}-") as scratch:
-            fresh = Path(scratch) / "fresh"
-            _write(dataset, preprocess, fresh)
-            _put(fresh, folder, Path(scratch) / "old")
-    except OSError as error:
-        raise DataError(Problem(str(root), f"must be a folder to write to: {error}")) from None
+        with scratch_folder(root, f".{folder.name}-") as scratch:
+            fresh = scratch / "fresh"
+            _write(dataset, preprocess, preprocess_key, fresh)
+            _put(fresh, folder, scratch / "old")
+    except (OSError, SafetensorError) as error:
+        rule = f"must be a folder to write to, with room for the prepared data: {error}"
+        raise MachineError(Problem(str(root), rule)) from None
     return folder
 
 
@@ -65,7 +79,7 @@ def _is_whole(folder: Path) -> bool:
         return False
 
 
-def _write(dataset: Dataset, preprocess: Preprocess, folder: Path) -> None:
+def _write(dataset: Dataset, preprocess: Preprocess, preprocess_key: str, folder: Path) -> None:
     from safetensors.numpy import save_file
 
     folder.mkdir()
@@ -83,12 +97,13 @@ def _write(dataset: Dataset, preprocess: Preprocess, folder: Path) -> None:
         schema_version=SCHEMA_VERSION,
         dataset=dataset.name,
         dataset_digest=dataset.digest,
+        preprocess_key=preprocess_key,
         label_names=dataset.label_names,
         state=state,
         ids={split: dataset.splits[split].ids for split in SPLITS},
         sha256={split: _sha256(_file(folder, split)) for split in SPLITS},
     )
-    (folder / "meta.json").write_text(meta.model_dump_json())
+    (folder / "meta.json").write_text(meta.model_dump_json(), "utf-8")
 
 
 def _check(arrays: Arrays, num_rows: int) -> None:

@@ -16,10 +16,11 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from study.data.base import SPLITS, Split
-from study.errors import DataError, Problem
+from study.errors import DataError, Problem, StoreError
 from study.spec import Spec
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""Version 1 did not say what its data was prepared by; it is prepared again."""
 
 LABELS = "y_NL"
 """Name of the labels among the columns of a split's file."""
@@ -41,6 +42,9 @@ class Meta(Spec):
     dataset_digest: str
     """Its digest."""
 
+    preprocess_key: str
+    """Digest of what the preprocess depends on: ``EncoderSpec.preprocess_key()``."""
+
     label_names: tuple[str, ...]
     """Name of every column of the labels."""
 
@@ -58,15 +62,15 @@ def load_meta(folder: Path) -> Meta | None:
     """Return what the cache in ``folder`` says of itself; None if it is none, or damaged.
 
     Raises:
-        DataError: If a newer version of this package wrote it.
+        StoreError: If a newer version of this package wrote it.
     """
     path = folder / "meta.json"
     try:
-        text = path.read_text()
+        text = path.read_text("utf-8")
         version = json.loads(text)["schema_version"]
         if isinstance(version, int) and version > SCHEMA_VERSION:
             rule = f"must have schema_version {SCHEMA_VERSION} or less, not {version}"
-            raise DataError(Problem(str(path), f"{rule}; use the package that wrote it"))
+            raise StoreError(Problem(str(path), f"{rule}; use the package that wrote it"))
         meta = Meta.model_validate_json(text)
     except (OSError, ValueError, KeyError, TypeError, ValidationError):
         return None
@@ -88,6 +92,8 @@ class PreparedData:
         self.state: Mapping[str, Any] = meta.state
         """What the preprocess learnt from the training split."""
         self.dataset_digest: str = meta.dataset_digest
+        self.preprocess_key: str = meta.preprocess_key
+        """Whose data it is: encoders with another key cannot read it."""
         self.sizes: Mapping[Split, int] = {split: len(meta.ids[split]) for split in SPLITS}
         """Number of examples of every split."""
 

@@ -167,7 +167,7 @@ def write(programs: Sequence[Program], date: str, folder: Path) -> None:
     sums = [
         f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()}  {name}" for name in FILES
     ]
-    (folder / "SHA256SUMS").write_text("\n".join(sums) + "\n")
+    (folder / "SHA256SUMS").write_text("\n".join(sums) + "\n", "utf-8")
 
 
 _PROGRAMS = {

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, final
 
 from study.execution.job import Assignment
-from study.plan import FinalistRun, Record, StudySpec, TrainedRun, digest_of, digest_of_data
+from study.models import EncoderSpec
+from study.plan import (
+    FinalistRun,
+    Record,
+    StudySpec,
+    TrainedRun,
+    TrialSpec,
+    digest_of,
+    digest_of_data,
+)
+from study.spec import parse
 
 
 @final
@@ -16,8 +27,9 @@ class Places:
     """Folders of one study; the same paths on every node."""
 
     study: Path
-    data: Path
-    """Of the prepared data."""
+    data: Callable[[EncoderSpec], Path]
+    """Returns the folder of the data that an encoder reads, prepared if it was not yet; raises
+    what :meth:`study.execution.prepare.PreparedFolders.folder_for` raises."""
 
     def checkpoints(self, run: TrainedRun) -> Path:
         """Return where a run's checkpoints lie."""
@@ -39,7 +51,14 @@ class Assigner:
         self._metric = metric
 
     def assign(self, run: TrainedRun) -> Assignment:
-        """Return a run as a lane takes it."""
+        """Return a run as a lane takes it; its data is prepared if need be.
+
+        Raises:
+            ConfigError: If this version of the package cannot run the trial as it was stored.
+            DataError: If its encoder cannot prepare the dataset: the trial's own fault.
+            StoreError: If a newer version of this package prepared the data.
+            MachineError: If the prepared data cannot be written.
+        """
         if isinstance(run, FinalistRun):
             return self._finalist(run)
         start = self._record.started[run.number]
@@ -60,12 +79,13 @@ class Assigner:
         return replace(found, finish=str(self._places.finalist(run)), provenance=provenance)
 
     def _assignment(self, run: TrainedRun, settings: dict[str, Any], digest: str) -> Assignment:
+        encoder = parse(TrialSpec, settings).encoder
         return Assignment(
             run=str(run),
             spec=settings,
             digest=digest,
             rungs=self._spec.rungs,
-            data=str(self._places.data),
+            data=str(self._places.data(encoder)),
             checkpoints=str(self._places.checkpoints(run)),
             metric=self._metric,
         )

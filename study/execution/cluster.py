@@ -31,6 +31,7 @@ from typing import final
 from study.errors import Problem, ResourceError
 from study.plan import Node
 from study.plan.resources import THIS_MACHINE
+from study.scratch import held
 
 ENVIRONMENT = {
     "RAY_worker_niceness": "0",
@@ -105,9 +106,9 @@ def start(address: str, log: Path, cpus: int | None = None) -> Iterator[Cluster]
     _prepare_environment()
     _provide_token(address)
     scratch = _make_scratch(address, log)
-    handler = logging.FileHandler(log)
+    handler = logging.FileHandler(log, encoding="utf-8")
     try:
-        with _quiet(handler):
+        with held(scratch), _quiet(handler):
             yield _connect(address, scratch, cpus)
     finally:
         _shutdown()

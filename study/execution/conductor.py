@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Any, Literal, final
 
-from study.errors import ConfigError, DataError, MachineError
+from study.errors import ConfigError, DataError, MachineError, StoreError
 from study.execution.assign import Assigner, Places
 from study.execution.choose import choose_finalists
 from study.execution.job import Assignment, Report
@@ -117,13 +117,19 @@ class Conductor:
         return Nothing.YET if self._live else Nothing.EVER
 
     def _assigned(self, run: TrainedRun) -> Assignment | None:
-        """Return a run as a lane takes it; None if its data cannot be prepared."""
+        """Return a run as a lane takes it; None if its data cannot be prepared.
+
+        Raises:
+            MachineError: If the machine is why.
+        """
         self._live.add(run)
         try:
             return self._assigner.assign(run)
-        except DataError as error:
+        except (ConfigError, DataError) as error:
             self._end(run, TrialState.INFEASIBLE, str(error))
-            return None
+        except (MachineError, StoreError) as error:
+            self._interrupt(str(error))
+        return None
 
     def expire(self) -> list[TrainedRun]:
         """End the trials that run past the time for the search; return those to be stopped.

@@ -217,7 +217,7 @@ def _lock_rule(error: OSError) -> str:
 @contextmanager
 def _lock(folder: Path, patience_s: float) -> Iterator[None]:
     end = time.monotonic() + patience_s
-    with (folder / LOCK_FILE).open("a") as stream:
+    with (folder / LOCK_FILE).open("a", encoding="utf-8") as stream:
         while True:
             try:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)

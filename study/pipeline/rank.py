@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from study.data import PreparedData
+from study.data import Dataset
 from study.errors import StudyError
 from study.metrics import METRICS, Metric, Scored
 from study.plan import (
@@ -24,7 +24,7 @@ from study.statistics import hierarchical_bootstrap
 from study.training import read_scores
 
 
-def rank_finalists(result: StudyResult, folder: Path, data: PreparedData) -> FinalistsRanked:
+def rank_finalists(result: StudyResult, folder: Path, dataset: Dataset) -> FinalistsRanked:
     """Return the ranking by the mean of the objective on val.
 
     A configuration of which a seed failed ranks behind all that have every seed: its mean may
@@ -33,7 +33,8 @@ def rank_finalists(result: StudyResult, folder: Path, data: PreparedData) -> Fin
     Args:
         result: A study whose finalist runs have all ended.
         folder: The study's folder.
-        data: What the scores are of.
+        dataset: What the scores are of. Only its labels are read, which are the same
+            whatever encoder the data was prepared for.
 
     Raises:
         StudyError: If every finalist run failed.
@@ -56,8 +57,8 @@ def rank_finalists(result: StudyResult, folder: Path, data: PreparedData) -> Fin
         Ranking(
             trial=one.trial,
             rank=rank,
-            val=_interval(seeds, "val", metric, folder, data),
-            test=_interval(seeds, "test", metric, folder, data),
+            val=_interval(seeds, "val", metric, folder, dataset),
+            test=_interval(seeds, "test", metric, folder, dataset),
         )
         for rank, (one, seeds) in enumerate(ordered, start=1)
     )
@@ -88,9 +89,9 @@ def _interval(
     split: Literal["val", "test"],
     metric: Metric,
     folder: Path,
-    data: PreparedData,
+    dataset: Dataset,
 ) -> IntervalValue:
-    y_NL = data.split(split).y_NL.numpy()
+    y_NL = dataset.splits[split].y_NL
     runs = [
         metric.weighted(
             Scored(read_scores(folder / (seed.folder or ""))[split], y_NL, seed.threshold or 0.5)

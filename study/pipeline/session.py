@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Literal, final
 import yaml
 
 from study import __version__
-from study.data import PreparedData, prepare
 from study.errors import CannotRunError, MachineError, Problem, StudyError
 from study.pipeline.home import Home
+from study.pipeline.leftovers import clear_leftovers
 from study.pipeline.preflight import Checked
 from study.pipeline.rank import rank_finalists
 from study.pipeline.texts import sample_texts
@@ -40,6 +40,7 @@ from study.plan.stored import given_settings, settings_file
 
 if TYPE_CHECKING:
     from study.execution.cluster import Cluster
+    from study.execution.prepare import PreparedFolders
     from study.tracking import Mirror, Store
 
 _log = logging.getLogger(__name__)
@@ -72,7 +73,8 @@ class Session:
         from study.execution.cluster import start
         from study.tracking import Mirror, open_store
 
-        data = self._prepare()
+        clear_leftovers(self.home.cache, self.folder)
+        prepared = self._prepare(watcher)
         store = open_store(self.place.tracking_uri, self.home.storage)
         with ExitStack() as ray:
             cluster = None
@@ -83,10 +85,10 @@ class Session:
             with closing(Mirror(store, self.journal, self.folder)) as mirror:
                 with self._failing():
                     if cluster is not None:
-                        self._search(data, cluster, watcher)
+                        self._search(prepared, cluster, watcher)
                     # What follows can use the cores.
                     ray.close()
-                    self._rank(data)
+                    self._rank()
                     self._register(store, mirror)
                     self._report()
                     self._end("FINISHED")
@@ -121,10 +123,16 @@ class Session:
             # After Ctrl-C nobody wants to wait for a report.
             self._report()
 
-    def _prepare(self) -> PreparedData:
-        encoder = self.spec.trial.encoder
-        key = encoder.preprocess_key()
-        return PreparedData(prepare(self.dataset, encoder.preprocess(), key, self.home.cache))
+    def _prepare(self, watcher: Watcher) -> PreparedFolders:
+        """Prepare the data, unless trials may draw how: then each kind when it is first drawn."""
+        from study.execution.prepare import PreparedFolders
+
+        prepared = PreparedFolders(self.dataset, self.home.cache, watcher.notice)
+        is_searched = any(path.startswith("encoder.") for path in self.spec.space)
+        if not is_searched and not self._has(FinalistsRanked):
+            # What is wrong with it is found before anything is started.
+            prepared.folder_for(self.spec.trial.encoder)
+        return prepared
 
     def _open(self, watcher: Watcher) -> None:
         from study.tracking import is_own_store, resolve, shown
@@ -172,7 +180,7 @@ class Session:
             )
         )
 
-    def _search(self, data: PreparedData, cluster: Cluster, watcher: Watcher) -> None:
+    def _search(self, prepared: PreparedFolders, cluster: Cluster, watcher: Watcher) -> None:
         """Search, and train the finalists: one warm cluster for both."""
         from study.execution.assign import Places
         from study.execution.conductor import Conductor
@@ -181,7 +189,7 @@ class Session:
         from study.execution.sweep import Sweeper
         from study.execution.watch import watching
 
-        places = Places(self.folder, data.folder)
+        places = Places(self.folder, prepared.folder_for)
         Sweeper(self.journal, places)
         scale = Scale(cluster, self.spec, self._planned)
         with closing(scale), watching(watcher.see_lanes):
@@ -189,9 +197,9 @@ class Session:
             conductor = Conductor(self.spec, self.journal, places, lanes=plan.lanes)
             run_lanes(conductor, plan.shape, cluster, lambda: scale.count(conductor.record))
 
-    def _rank(self, data: PreparedData) -> None:
+    def _rank(self) -> None:
         if not self._has(FinalistsRanked):
-            self.journal.append(rank_finalists(self._result(), self.folder, data))
+            self.journal.append(rank_finalists(self._result(), self.folder, self.dataset))
 
     def _register(self, store: Store, mirror: Mirror) -> None:
         if self._has(ModelRegistered):

@@ -92,7 +92,8 @@ def _ask(asked: dict[str, Any], tracking_uri: str, folder: str) -> str:
             env=environment,
             cwd=folder,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             timeout=_TIMEOUT_S,
             check=False,
         )

@@ -170,7 +170,7 @@ def _unusable(uri: str, error: Exception) -> str:
 def _ready(file: Path, uri: str, *, is_own: bool) -> None:
     """Make, migrate or relocate an SQLite database; several processes may ask at once."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    with file.with_name(f"{file.name}.lock").open("a") as lock:
+    with file.with_name(f"{file.name}.lock").open("a", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not file.exists() or not file.stat().st_size:
             _create(file)
@@ -209,7 +209,7 @@ def _migrate(file: Path, uri: str) -> None:
     backup = file.with_name(f"{file.name}.{revision(file)}")
     shutil.copyfile(file, backup)
     command = [sys.executable, "-m", "mlflow", "db", "upgrade", uri]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     if done.returncode:
         why = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         rule = f"cannot be migrated to the installed MLflow: {why}; {backup} is as it was"

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from study.data import PreparedData
-from study.errors import Problem, TrialError
+from study.errors import DataError, Problem, TrialError
 from study.plan.digest import digest_of
 from study.plan.trial import TrialSpec
 from study.training import checkpoint
@@ -50,9 +50,11 @@ class Trial:
             metric: Name of the metric that tunes thresholds: the objective's.
 
         Raises:
-            DataError: If the training split is missing or damaged.
+            DataError: If the data was prepared by another encoder, or the training split is
+                missing or damaged.
             TrialError: If the batch does not fit the training split or the workers.
         """
+        _require_own(data, spec)
         self.spec = spec
         self.epoch = 0
         """Epochs that are done."""
@@ -198,6 +200,14 @@ class Trial:
         except (KeyError, RuntimeError, ValueError):
             raise TrialError(Problem(str(folder), "must be a whole checkpoint")) from None
         return facts
+
+
+def _require_own(data: PreparedData, spec: TrialSpec) -> None:
+    """Refuse data that another preprocess made: the trial would not be what its spec says."""
+    own = spec.encoder.preprocess_key()
+    if data.preprocess_key != own:
+        rule = f"must be prepared by the trial's encoder (key {own}), not by {data.preprocess_key}"
+        raise DataError(Problem(str(data.folder), rule))
 
 
 def run_trial(

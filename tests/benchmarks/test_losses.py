@@ -216,9 +216,9 @@ def test_the_command_writes_what_it_prints(tmp_path: Path) -> None:
     file = tmp_path / "losses.md"
     options = ["--device", "cpu", "--up-to", "1", "--results", str(file)]
     command = [sys.executable, "-m", "benchmarks.losses", *options]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=True)
     assert "| skipped: batch over 1 |" in done.stdout
-    title, _, text = file.read_text().partition("\n\n")
+    title, _, text = file.read_text("utf-8").partition("\n\n")
     assert title.startswith("# Losses, 20")
     assert text.partition("\n\n")[2] in done.stdout
     assert done.stdout.endswith("no target is missed\n")

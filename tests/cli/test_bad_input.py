@@ -35,7 +35,7 @@ def study(
 def test_all_problems_of_file_data_machine_and_storage_come_at_once(
     study: Study, command: str, tmp_path: Path
 ) -> None:
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", "utf-8")
     code, out, err = study(
         command,
         QUICKSTART,

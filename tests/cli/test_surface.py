@@ -57,5 +57,7 @@ def test_looking_imports_neither_ray_nor_mlflow_nor_transformers_nor_optuna(
         "except SystemExit as left: assert not left.code, left.code\n"
         "print([n for n in ('ray', 'mlflow', 'transformers', 'optuna') if n in sys.modules])\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True
+    )
     assert done.stdout.splitlines()[-1] == "[]"

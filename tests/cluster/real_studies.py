@@ -33,6 +33,8 @@ class Studies:
     """A storage folder and the command line at work on it."""
 
     storage: Path
+    environment: dict[str, str] | None = None
+    """Of its processes; None: this one's."""
     started: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def command(self, *words: str) -> list[str]:
@@ -44,12 +46,13 @@ class Studies:
         return ["run", "search_spaces/interface.yaml", *pairs]
 
     def start(self, *words: str) -> subprocess.Popen[str]:
-        with (self.storage / "stderr.log").open("a") as log:
+        with (self.storage / "stderr.log").open("a", encoding="utf-8") as log:
             process = subprocess.Popen(
                 self.command(*words),
                 stdout=subprocess.PIPE,
                 stderr=log,
-                text=True,
+                encoding="utf-8",
+                env=self.environment,
                 start_new_session=True,
             )
         self.started.append(process)
@@ -62,7 +65,11 @@ class Studies:
 
     def show(self, name: str = "interface") -> dict[str, Any]:
         done = subprocess.run(
-            self.command("show", name, "--json"), capture_output=True, text=True, check=True
+            self.command("show", name, "--json"),
+            capture_output=True,
+            encoding="utf-8",
+            env=self.environment,
+            check=True,
         )
         found: dict[str, Any] = json.loads(done.stdout)
         return found
@@ -72,7 +79,7 @@ class Studies:
         return read_journal(file) if file.exists() else []
 
     def log(self) -> str:
-        return (self.storage / "stderr.log").read_text()
+        return (self.storage / "stderr.log").read_text("utf-8")
 
     def wait_for(
         self,

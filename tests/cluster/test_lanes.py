@@ -9,10 +9,10 @@ import psutil
 import pytest
 from real_studies import SMALL, Studies, descendants, train_workers
 
-from study.data import prepare
 from study.execution.assign import Places
 from study.execution.cluster import start
 from study.execution.conductor import Conductor
+from study.execution.prepare import PreparedFolders
 from study.execution.run import run_lanes
 from study.execution.watch import LaneStatus, watching
 from study.plan import (
@@ -43,8 +43,7 @@ def run(journal: Journal, *sets: str) -> tuple[list[LaneStatus], dict[str, float
     folder = journal.file.parent
     small = [f"{path}={value}" for path, value in SMALL.items()]
     spec = load(Path("search_spaces/interface.yaml"), [*small, *sets])
-    encoder, dataset = spec.trial.encoder, spec.dataset.open()
-    data = prepare(dataset, encoder.preprocess(), encoder.preprocess_key(), folder / "cache")
+    prepared = PreparedFolders(spec.dataset.open(), folder / "cache", print)
     journal.append(
         StudyStarted(
             time=now(), name="x", spec=spec.model_dump(mode="json"), spec_digest=digest_of(spec),
@@ -54,7 +53,8 @@ def run(journal: Journal, *sets: str) -> tuple[list[LaneStatus], dict[str, float
     seen: list[LaneStatus] = []
     with start("local", folder / "ray.log", cpus=2) as cluster:
         plan = plan_lanes(spec.resources, cluster.nodes(), spec.budget.trials)
-        conductor = Conductor(spec, journal, Places(folder, data), lanes=plan.lanes)
+        places = Places(folder, prepared.folder_for)
+        conductor = Conductor(spec, journal, places, lanes=plan.lanes)
         with watching(seen.extend):
             run_lanes(conductor, plan.shape, cluster, lambda: plan.lanes)
         left = _freed()

@@ -98,7 +98,7 @@ def test_the_champion_answers_in_a_fresh_process_without_pickle(
         [sys.executable, "-W", "ignore", "-c", code, f"sqlite:///{finished.storage}/mlflow.db"],
         check=False,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         cwd=tmp_path,
         env=os.environ | {"MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false"},
         timeout=120,
@@ -115,7 +115,7 @@ def test_what_was_drawn_is_what_was_trained(finished: Studies, shown: dict[str, 
     for one in shown["finalists"]:
         for seed in one["seeds"]:
             folder = finished.storage / "interface" / seed["folder"]
-            model = json.loads((folder / "model" / "model.json").read_text())
+            model = json.loads((folder / "model" / "model.json").read_text("utf-8"))
             trained = model["provenance"]["spec"]
             assert trained["seed"] == seed["seed"]
             for path, value in one["params"].items():
@@ -127,7 +127,7 @@ def test_what_was_drawn_is_what_was_trained(finished: Studies, shown: dict[str, 
 
 def test_nothing_of_ray_is_left(finished: Studies) -> None:
     command = ["pgrep", "-f", str(finished.storage)]
-    left = subprocess.run(command, check=False, capture_output=True, text=True)
+    left = subprocess.run(command, check=False, capture_output=True, encoding="utf-8")
     assert left.stdout == ""
 
 

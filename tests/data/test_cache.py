@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from study.data import Dataset, PreparedData, prepare
-from study.errors import DataError
+from study.errors import MachineError, StoreError
 from study.spec import Arrays, Inputs, Preprocess
 
 
@@ -22,6 +22,7 @@ def test_what_is_prepared_is_read_again(
     prepared = PreparedData(prepare(dataset, preprocess, "key", tmp_path / "new" / "root"))
     assert prepared.label_names == dataset.label_names
     assert prepared.dataset_digest == dataset.digest
+    assert prepared.preprocess_key == "key"
     assert prepared.state == {"longest": 10}
     assert prepared.sizes == {"train": 5, "val": 2, "test": 2}
     for name, raw in dataset.splits.items():
@@ -74,25 +75,29 @@ def test_a_damaged_cache_is_made_anew(
     assert list(tmp_path.iterdir()) == [folder]
 
 
-def test_a_cache_of_an_older_layout_is_made_anew(
+def test_a_cache_that_does_not_say_whose_it_is_is_made_again(
     dataset: Dataset, preprocess: Preprocess, tmp_path: Path
 ) -> None:
+    """As version 1 wrote it: whole but for the key."""
     folder = prepare(dataset, preprocess, "key", tmp_path)
-    (folder / "meta.json").write_text('{"schema_version": 0}')
-    prepare(dataset, preprocess, "key", tmp_path)
-    assert PreparedData(folder).sizes["train"] == 5
+    meta = json.loads((folder / "meta.json").read_text("utf-8"))
+    del meta["preprocess_key"]
+    (folder / "meta.json").write_text(json.dumps(meta | {"schema_version": 1}), "utf-8")
+    assert prepare(dataset, preprocess, "key", tmp_path) == folder
+    assert PreparedData(folder).preprocess_key == "key"
+    assert list(tmp_path.iterdir()) == [folder]
 
 
 def test_a_cache_of_a_newer_layout_is_left_alone(
     dataset: Dataset, preprocess: Preprocess, tmp_path: Path
 ) -> None:
     folder = prepare(dataset, preprocess, "key", tmp_path)
-    meta = json.loads((folder / "meta.json").read_text())
-    (folder / "meta.json").write_text(json.dumps(meta | {"schema_version": 2, "new": 1}))
-    with pytest.raises(DataError) as caught:
+    meta = json.loads((folder / "meta.json").read_text("utf-8"))
+    (folder / "meta.json").write_text(json.dumps(meta | {"schema_version": 3, "new": 1}), "utf-8")
+    with pytest.raises(StoreError) as caught:
         prepare(dataset, preprocess, "key", tmp_path)
     assert str(caught.value) == (
-        f"{folder / 'meta.json'}: must have schema_version 1 or less, not 2; "
+        f"{folder / 'meta.json'}: must have schema_version 2 or less, not 3; "
         "use the package that wrote it"
     )
 
@@ -112,8 +117,44 @@ def test_a_root_that_cannot_be_written_is_named(
 ) -> None:
     root = tmp_path / "file"
     root.touch()
-    with pytest.raises(DataError, match=f"^{root}: must be a folder to write to: "):
+    with pytest.raises(MachineError, match=f"^{root}: must be a folder to write to, with room "):
         prepare(dataset, preprocess, "key", root)
+
+
+FULL_DISK = """
+import resource, signal, sys
+from pathlib import Path
+from study.data import DebtagsSpec, prepare
+from study.errors import MachineError
+from study.models import BowSpec
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+dataset, encoder = DebtagsSpec(train_fraction=0.1).open(), BowSpec()
+try:
+    prepare(dataset, encoder.preprocess(), encoder.preprocess_key(), Path(sys.argv[1]))
+except MachineError as error:
+    print(error)
+"""
+
+
+def test_a_full_disk_is_the_machines_fault(tmp_path: Path) -> None:
+    """A limit of file size stands for it: both fail in the middle of a write."""
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(tmp_path)],
+        check=True, capture_output=True, encoding="utf-8",
+    )  # fmt: skip
+    assert done.stdout.startswith(f"{tmp_path}: must be a folder to write to, with room ")
+    assert "File too large" in done.stdout
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_work_is_announced_only_if_there_is_any(
+    dataset: Dataset, preprocess: Preprocess, tmp_path: Path
+) -> None:
+    announced: list[str] = []
+    for _ in range(2):
+        prepare(dataset, preprocess, "key", tmp_path, lambda: announced.append("now"))
+    assert announced == ["now"]
 
 
 def test_others_may_read_the_files(
@@ -173,7 +214,7 @@ def test_the_cache_of_a_quicker_process_stays(
 
     if already == "rubbish":
         folder = prepare(dataset, preprocess, "key", tmp_path)
-        (folder / "meta.json").write_text("rubbish")
+        (folder / "meta.json").write_text("rubbish", "utf-8")
     overtaken = Overtaken()
     assert prepare(dataset, overtaken, "key", tmp_path) == overtaken.rival
     assert overtaken.rival.stat().st_ino == overtaken.inode
@@ -198,7 +239,7 @@ def test_two_processes_at_once_leave_one_whole_cache(tmp_path: Path) -> None:
             [sys.executable, "-c", RACER, str(tmp_path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
         )
         for _ in range(2)
     ]

@@ -18,8 +18,10 @@ def test_stanzas_are_fields_with_folded_lines() -> None:
 
 
 def test_the_youngest_release_dates_the_index(tmp_path: Path) -> None:
-    (tmp_path / "a_InRelease").write_text("Suite: x\nDate: Sat, 21 Nov 2026 08:00:00 UTC\n")
-    (tmp_path / "b_InRelease").write_text("Date: Sun, 22 Nov 2026 01:00:00 +0200\n")
+    (tmp_path / "a_InRelease").write_text(
+        "Suite: x\nDate: Sat, 21 Nov 2026 08:00:00 UTC\n", "utf-8"
+    )
+    (tmp_path / "b_InRelease").write_text("Date: Sun, 22 Nov 2026 01:00:00 +0200\n", "utf-8")
     assert index_date(tmp_path) == datetime(2026, 11, 21, 23, tzinfo=UTC)
 
 

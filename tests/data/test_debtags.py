@@ -149,7 +149,7 @@ def test_a_missing_file_is_named(name: str, tmp_path: Path) -> None:
 def test_checksums_that_name_no_file_are_refused(tmp_path: Path) -> None:
     folder = tmp_path / "debtags"
     shutil.copytree(FOLDER, folder)
-    (folder / "SHA256SUMS").write_text("")
+    (folder / "SHA256SUMS").write_text("", "utf-8")
     with pytest.raises(DataError, match="must have the SHA-256"):
         read_debtags(folder, "all", 1.0)
 

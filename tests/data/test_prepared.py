@@ -82,7 +82,7 @@ def test_a_folder_without_a_cache_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"schema_version": 1}', "null"])
 def test_a_meta_file_that_is_none_is_refused(text: str, folder: Path) -> None:
-    (folder / "meta.json").write_text(text)
+    (folder / "meta.json").write_text(text, "utf-8")
     with pytest.raises(DataError, match="must hold a whole prepared dataset"):
         PreparedData(folder)
 

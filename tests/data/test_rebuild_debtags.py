@@ -97,6 +97,6 @@ def test_the_same_programs_give_the_same_bytes(programs: list[Program], tmp_path
 
 
 def test_the_provenance_of_the_shipped_files_is_told() -> None:
-    told = (FOLDER / "PROVENANCE.md").read_text()
+    told = (FOLDER / "PROVENANCE.md").read_text("utf-8")
     assert "study.data.rebuild_debtags" in told
     assert "GPL-2" in told

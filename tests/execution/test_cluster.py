@@ -100,7 +100,7 @@ def test_a_stranger_without_the_token_is_kept_out(tmp_path: Path) -> None:
             [sys.executable, "-c", f"import ray; ray.init(address='{address}')"],
             check=False,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             timeout=200,
             env={**os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0" * 64},
         )

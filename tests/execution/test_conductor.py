@@ -1,7 +1,7 @@
 """The study's decisions, and that a kill at any line of the journal changes none of them."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from study.execution.assign import Places
 from study.execution.conductor import Conductor, Nothing
 from study.execution.job import Assignment, Report
 from study.losses import LOSSES
+from study.models import EncoderSpec
 from study.pipeline.reopen import retry_failed
 from study.plan import (
     AnyEvent,
@@ -69,8 +70,13 @@ def begin(file: Path, spec: StudySpec) -> Journal:
     return journal
 
 
+def data_in(folder: Path) -> Callable[[EncoderSpec], Path]:
+    """Where prepared data would lie: nobody reads it here."""
+    return lambda _: folder / "data"
+
+
 def conductor_of(journal: Journal, spec: StudySpec, folder: Path, lanes: int = 1) -> Conductor:
-    return Conductor(spec, journal, Places(folder, folder / "data"), lanes=lanes)
+    return Conductor(spec, journal, Places(folder, data_in(folder)), lanes=lanes)
 
 
 def value_of(assignment: Assignment, epoch: int) -> float:
@@ -307,7 +313,7 @@ def study_in_hours(tmp_path: Path, hours: float, *sets: str) -> tuple[StudyResul
     journal, clock = begin(tmp_path / "journal.jsonl", spec), Clock()
     journal.append(SessionStarted(time=clock.time, tracking_uri=""))
     start = clock.time
-    conductor = Conductor(spec, journal, Places(tmp_path, tmp_path / "data"), clock=clock)
+    conductor = Conductor(spec, journal, Places(tmp_path, data_in(tmp_path)), clock=clock)
     while isinstance(assignment := conductor.next(), Assignment):
         clock.run(conductor, assignment, 10.0)
     return result_of(journal), clock.time - start
@@ -336,7 +342,7 @@ def test_of_a_trial_without_a_rung_the_sampler_learns_nothing(tmp_path: Path) ->
     spec = load(Path("search_spaces/quickstart.yaml"), [*SETS, "budget.hours=0.01"])
     journal, clock = begin(tmp_path / "journal.jsonl", spec), Clock()
     journal.append(SessionStarted(time=clock.time, tracking_uri=""))
-    conductor = Conductor(spec, journal, Places(tmp_path, tmp_path / "data"), clock=clock)
+    conductor = Conductor(spec, journal, Places(tmp_path, data_in(tmp_path)), clock=clock)
     assert isinstance(conductor.next(), Assignment)
     assert conductor.expire() == []
     clock.time += 36
@@ -364,7 +370,7 @@ def test_seeds_are_trimmed_once_the_hours_are_over(tmp_path: Path) -> None:
     spec = load(Path("search_spaces/quickstart.yaml"), [*SETS, "budget.hours=0.2"])
     journal, clock = begin(tmp_path / "journal.jsonl", spec), Clock()
     journal.append(SessionStarted(time=clock.time, tracking_uri=""))
-    conductor = Conductor(spec, journal, Places(tmp_path, tmp_path / "data"), clock=clock)
+    conductor = Conductor(spec, journal, Places(tmp_path, data_in(tmp_path)), clock=clock)
     while isinstance(assignment := conductor.next(), Assignment):
         clock.run(conductor, assignment, 50.0 if assignment.finish else 1.0)
     ends = [str(seed.state) for one in result_of(journal).finalists for seed in one.seeds]

@@ -45,7 +45,7 @@ def test_a_lane_goes_on_from_the_latest_checkpoint_that_can_be_read(tmp_path: Pa
     assert found is not None
     assert (found.run, found.epoch, found.metrics) == ("trial/0", 9, {"val/x": 0.9})
     for file in (tmp_path / "epoch-9").iterdir():
-        file.write_text("torn")
+        file.write_text("torn", "utf-8")
     found = _last_report(assignment)
     assert found is not None
     assert found.epoch == 3

@@ -95,7 +95,7 @@ def test_a_trial_is_that_of_one_process(
             [sys.executable, __file__, str(rank), str(size), data_folder, tmp_path],
             env=environment,
             stderr=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
         )
         for rank in range(size)
     ]

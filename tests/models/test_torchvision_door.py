@@ -19,7 +19,11 @@ def test_a_fresh_process_uses_torchvision_and_transformers_through_the_door() ->
         "print(BertModel(config)(torch.zeros(1, 3, dtype=torch.long))[0].shape)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=240
+        [sys.executable, "-c", code],
+        check=False,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=240,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.split("\n")[:2] == ["torch.Size([3, 4, 4])", "torch.Size([1, 3, 8])"]

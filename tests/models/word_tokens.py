@@ -8,8 +8,7 @@ from typing import Any, ClassVar, Literal, final
 import torch
 from torch import Tensor, nn
 
-from study.models import EncoderSpec, TokenEncoder, Tokens
-from study.models.words import TfIdf
+from study.models import BowSpec, EncoderSpec, TokenEncoder, Tokens
 from study.spec import Preprocess, Texts, WordCounts
 
 
@@ -26,10 +25,10 @@ class WordTokensSpec(EncoderSpec):
     gives_tokens: ClassVar[bool] = True
 
     def preprocess(self) -> Preprocess:
-        return TfIdf(1, 2, 20_000)
+        return BowSpec().preprocess()
 
     def preprocess_key(self) -> str:
-        return self.name
+        return BowSpec().preprocess_key()
 
     def build(self, state: Mapping[str, Any]) -> WordTokens:
         return WordTokens(len(state["words"]), self.dim)

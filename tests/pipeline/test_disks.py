@@ -135,6 +135,6 @@ def test_a_folder_that_may_not_be_locked_is_told(tmp_path: Path) -> None:
 
 
 def test_a_study_name_that_is_a_file_is_told(tmp_path: Path) -> None:
-    (tmp_path / "voc").write_text("")
+    (tmp_path / "voc").write_text("", "utf-8")
     with pytest.raises(StoreError, match="cannot be locked"), Home(tmp_path).work("voc"):
         pass

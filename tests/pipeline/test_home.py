@@ -38,7 +38,7 @@ def home(tmp_path: Path) -> Home:
 
 def test_studies_are_found_by_name_and_other_folders_are_none(home: Home) -> None:
     (home.storage / "cache").mkdir()
-    (home.storage / "mlflow.db").write_text("")
+    (home.storage / "mlflow.db").write_text("", "utf-8")
     assert home.names() == ["voc"]
     assert home.result("voc").state == "INTERRUPTED"
 
@@ -77,7 +77,7 @@ def test_a_headless_journal_is_damaged(home: Home) -> None:
 
 
 def test_a_storage_that_is_a_file_is_told(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", "utf-8")
     with pytest.raises(StoreError, match="must be a folder"):
         Home(tmp_path / "file").names()
 

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from study.data import Dataset, PreparedData, RawSplit, Split, prepare
+from study.data import Dataset, RawSplit, Split
 from study.errors import StudyError
 from study.metrics import evaluate
-from study.models import BowSpec
 from study.pipeline.rank import rank_finalists
 from study.plan import (
     FinalistResult,
@@ -48,25 +47,20 @@ def split(size: int, name: str) -> RawSplit:
 
 
 @pytest.fixture
-def data(tmp_path: Path) -> PreparedData:
+def data() -> Dataset:
     sizes: dict[Split, int] = {"train": 30, "val": 60, "test": 50}
     splits = {name: split(size, name) for name, size in sizes.items()}
-    dataset = Dataset("tiny", ("a", "b", "c", "d"), splits, source_digest="0")
-    encoder = BowSpec(min_documents=1)
-    key = encoder.preprocess_key()
-    return PreparedData(prepare(dataset, encoder.preprocess(), key, tmp_path / "cache"))
+    return Dataset("tiny", ("a", "b", "c", "d"), splits, source_digest="0")
 
 
-def scores_of(data: PreparedData, name: Split, noise: float, seed: int) -> np.ndarray:
-    y_NL = data.split(name).y_NL.numpy()
+def scores_of(data: Dataset, name: Split, noise: float, seed: int) -> np.ndarray:
+    y_NL = data.splits[name].y_NL
     random = np.random.default_rng(seed).random(y_NL.shape)
     found: np.ndarray = ((1 - noise) * y_NL + noise * random).astype(np.float32)
     return found
 
 
-def result_of(
-    folder: Path, data: PreparedData, failed: tuple[FinalistRun, ...] = ()
-) -> StudyResult:
+def result_of(folder: Path, data: Dataset, failed: tuple[FinalistRun, ...] = ()) -> StudyResult:
     """A study whose finalists left their scores in ``folder``."""
     ends = [end_of(folder, data, place, seed) for place in NOISE for seed in SEEDS]
     ends = [one if one.run not in failed else lost(one.run) for one in ends]
@@ -88,7 +82,7 @@ def result_of(
     return fold(events, running=True)
 
 
-def end_of(folder: Path, data: PreparedData, place: int, seed: int) -> FinalistEnded:
+def end_of(folder: Path, data: Dataset, place: int, seed: int) -> FinalistEnded:
     noise = NOISE[place][seed - 1]
     val = scores_of(data, "val", noise, seed)
     test = scores_of(data, "test", noise, seed + 9)
@@ -99,8 +93,8 @@ def end_of(folder: Path, data: PreparedData, place: int, seed: int) -> FinalistE
         time=1.0,
         run=FinalistRun(place, seed),
         state=TrialState.COMPLETE,
-        val=evaluate(val, data.split("val").y_NL.numpy(), 0.5),
-        test=evaluate(test, data.split("test").y_NL.numpy(), 0.5),
+        val=evaluate(val, data.splits["val"].y_NL, 0.5),
+        test=evaluate(test, data.splits["test"].y_NL, 0.5),
         scorer="probe",
         threshold=0.5,
         folder=there.name,
@@ -112,7 +106,7 @@ def lost(run: FinalistRun) -> FinalistEnded:
 
 
 def ranked(
-    tmp_path: Path, data: PreparedData, *failed: FinalistRun
+    tmp_path: Path, data: Dataset, *failed: FinalistRun
 ) -> tuple[FinalistsRanked, StudyResult]:
     result = result_of(tmp_path / "s", data, failed)
     return rank_finalists(result, tmp_path / "s", data), result
@@ -124,7 +118,7 @@ def seeds_of(result: StudyResult, place: int) -> tuple[SeedResult, ...]:
 
 
 def test_the_best_mean_on_val_wins_and_means_are_those_of_the_runs(
-    tmp_path: Path, data: PreparedData
+    tmp_path: Path, data: Dataset
 ) -> None:
     ranking, result = ranked(tmp_path, data)
     assert [(one.trial, one.rank) for one in ranking.rankings] == [(1, 1), (0, 2)]
@@ -137,22 +131,20 @@ def test_the_best_mean_on_val_wins_and_means_are_those_of_the_runs(
             assert interval.low <= interval.mean <= interval.high
 
 
-def test_the_winning_run_is_the_one_with_the_median_val(
-    tmp_path: Path, data: PreparedData
-) -> None:
+def test_the_winning_run_is_the_one_with_the_median_val(tmp_path: Path, data: Dataset) -> None:
     ranking, result = ranked(tmp_path, data)
     values = {seed.seed: seed.val or 0.0 for seed in seeds_of(result, 1)}
     median = sorted(values, key=lambda seed: values[seed])[1]
     assert ranking.winner == FinalistRun(1, median)
 
 
-def test_failed_runs_are_left_out(tmp_path: Path, data: PreparedData) -> None:
+def test_failed_runs_are_left_out(tmp_path: Path, data: Dataset) -> None:
     runs = [FinalistRun(1, seed) for seed in SEEDS]
     ranking, _ = ranked(tmp_path, data, *runs)
     assert [(one.trial, one.rank) for one in ranking.rankings] == [(0, 1)]
 
 
-def test_failed_seeds_rank_behind_a_lower_mean(tmp_path: Path, data: PreparedData) -> None:
+def test_failed_seeds_rank_behind_a_lower_mean(tmp_path: Path, data: Dataset) -> None:
     """Place 1 has the better mean, but one of its seeds failed."""
     ranking, result = ranked(tmp_path, data, FinalistRun(1, 3))
     assert [(one.trial, one.rank) for one in ranking.rankings] == [(0, 1), (1, 2)]
@@ -160,14 +152,14 @@ def test_failed_seeds_rank_behind_a_lower_mean(tmp_path: Path, data: PreparedDat
     assert [one.failed_seeds for one in result.finalists] == [0, 1]
 
 
-def test_of_two_runs_the_better_is_the_median(tmp_path: Path, data: PreparedData) -> None:
+def test_of_two_runs_the_better_is_the_median(tmp_path: Path, data: Dataset) -> None:
     ranking, result = ranked(tmp_path, data, FinalistRun(1, 3), FinalistRun(0, 1))
     values = {seed.seed: seed.val for seed in seeds_of(result, 1) if seed.val is not None}
     best = max(values, key=lambda seed: values[seed])
     assert ranking.winner == FinalistRun(1, best)
 
 
-def test_when_all_failed_it_is_said(tmp_path: Path, data: PreparedData) -> None:
+def test_when_all_failed_it_is_said(tmp_path: Path, data: Dataset) -> None:
     runs = [FinalistRun(place, seed) for place in NOISE for seed in SEEDS]
     with pytest.raises(StudyError, match="every finalist run failed"):
         ranked(tmp_path, data, *runs)

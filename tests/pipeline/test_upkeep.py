@@ -157,7 +157,7 @@ def test_a_deleted_database_is_filled_from_the_folder(storage: Path) -> None:
     # An SQLite file that is removed lives on in a process that has it open.
     command = [sys.executable, "-m", "study", "resume", "interface", "--storage", str(storage)]
     told = [
-        subprocess.run(command, capture_output=True, text=True, check=True).stderr
+        subprocess.run(command, capture_output=True, encoding="utf-8", check=True).stderr
         for _ in range(2)
     ]
     what = f"9 runs and version 1 of {MODEL}"

@@ -51,7 +51,8 @@ def test_1e_4_is_a_number_and_a_date_is_text(tmp_path: Path) -> None:
     file = tmp_path / "s.yaml"
     file.write_text(
         "name: s\ndataset: {name: debtags}\nspace: {batch_size: [8]}\n"
-        "trial: {optimizer: {learning_rate: 1e-4}}\nregistry: {model: 2024-01-01}\n"
+        "trial: {optimizer: {learning_rate: 1e-4}}\nregistry: {model: 2024-01-01}\n",
+        "utf-8",
     )
     spec = load(file)
     assert spec.trial.optimizer.learning_rate == 1e-4
@@ -79,12 +80,12 @@ def test_what_yaml_would_read_into_a_text_stays_text(text: str) -> None:
 )
 def test_a_file_that_is_no_study_is_refused(tmp_path: Path, text: str, rule: str) -> None:
     file = tmp_path / "s.yaml"
-    file.write_text(text)
+    file.write_text(text, "utf-8")
     assert told(file=file)[0].startswith(f"{file}: {rule}")
 
 
 def test_a_missing_file_names_those_nearby(tmp_path: Path) -> None:
-    (tmp_path / "other.yaml").write_text("")
+    (tmp_path / "other.yaml").write_text("", "utf-8")
     assert told(file=tmp_path / "s.yaml") == [
         f"{tmp_path / 's.yaml'}: does not exist; there are other.yaml"
     ]
@@ -190,7 +191,7 @@ def test_the_digest_is_of_the_content_and_the_same_in_another_process() -> None:
         f"print(digest_of(load(Path('{QUICKSTART}'))))"
     )
     there = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True
     )
     assert there.stdout.strip() == digest_of(load(QUICKSTART))
     assert digest_of(load(QUICKSTART, ["budget.trials=25"])) != digest_of(load(QUICKSTART))

@@ -77,7 +77,9 @@ def test_a_model_that_needs_pickle_does_not_load(
 
 def test_code_that_does_not_travel_is_told(ranked: Ranked, run_id: str, exported: Path) -> None:
     Registry(ranked.store).register(run_id, exported, "tags", TAGS, TEXTS[0])
-    (code_of(ranked) / "serving" / "load.py").write_text("import a_module_of_this_machine\n")
+    (code_of(ranked) / "serving" / "load.py").write_text(
+        "import a_module_of_this_machine\n", "utf-8"
+    )
     found = reload(ranked.store.uri, "models:/tags/1", exported, TEXTS)
     assert "a_module_of_this_machine" in found.problem
     assert not found.holds

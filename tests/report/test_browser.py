@@ -32,7 +32,7 @@ def after(page: Path, script: str) -> str:
     changed.write_text(text, encoding="utf-8")
     options = "--headless --no-sandbox --disable-gpu --virtual-time-budget=5000 --dump-dom"
     command = [str(CHROMIUM), *options.split(), changed.as_uri()]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60, check=True)
     return done.stdout
 
 

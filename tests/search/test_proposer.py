@@ -189,7 +189,7 @@ def test_another_process_proposes_the_same_and_says_nothing() -> None:
             [sys.executable, "-W", "error", "-c", PROGRAM],
             env={"PYTHONHASHSEED": seed, "PYTHONPATH": ":".join(sys.path)},
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             check=False,
         )
         for seed in ("1", "2")
@@ -205,7 +205,7 @@ def test_optuna_is_not_imported_before_the_first_proposal() -> None:
         [sys.executable, "-c", program],
         env={"PYTHONPATH": ":".join(sys.path)},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=True,
     )
     assert found.stdout == "set()\n"

@@ -24,7 +24,7 @@ def test_a_folder_holds_weights_and_json_and_nothing_else(tmp_path: Path) -> Non
 
 
 def test_the_description_says_what_a_server_must_know(tmp_path: Path) -> None:
-    data = json.loads((exported_to(tmp_path / "model") / "model.json").read_text())
+    data = json.loads((exported_to(tmp_path / "model") / "model.json").read_text("utf-8"))
     assert data["schema_version"] == 1
     assert data["encoder"]["name"] == "bow"
     assert data["label_names"] == list(LABELS)

@@ -121,14 +121,14 @@ def test_a_missing_file_is_named(folder: Path, name: str) -> None:
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"schema_version": 1}'])
 def test_a_damaged_description_is_refused(folder: Path, content: str) -> None:
-    (folder / "model.json").write_text(content)
+    (folder / "model.json").write_text(content, "utf-8")
     with pytest.raises(StoreError, match=r"is damaged: not a description of a model$"):
         load(folder)
 
 
 def change(folder: Path, **values: Any) -> None:
     file = folder / "model.json"
-    file.write_text(json.dumps(json.loads(file.read_text()) | values))
+    file.write_text(json.dumps(json.loads(file.read_text("utf-8")) | values), "utf-8")
 
 
 def test_a_folder_of_a_newer_version_is_refused(folder: Path) -> None:

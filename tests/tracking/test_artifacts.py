@@ -22,7 +22,7 @@ def names(store: Store, run_id: str, folder: str | None = None) -> list[str]:
 
 
 def test_files_and_folders_keep_their_names(store: Store, run_id: str, tmp_path: Path) -> None:
-    (tmp_path / "study.yaml").write_text("name: quick")
+    (tmp_path / "study.yaml").write_text("name: quick", "utf-8")
     (tmp_path / "figures").mkdir()
     (tmp_path / "figures" / "curve.svg").touch()
     log_artifacts(store, run_id, [tmp_path / "study.yaml", tmp_path / "figures"])
@@ -34,10 +34,10 @@ def test_files_and_folders_keep_their_names(store: Store, run_id: str, tmp_path:
 
 def test_logging_again_replaces(store: Store, storage: Path, run_id: str, tmp_path: Path) -> None:
     for content in ("one", "two"):
-        (tmp_path / "table.csv").write_text(content)
+        (tmp_path / "table.csv").write_text(content, "utf-8")
         log_artifacts(store, run_id, [tmp_path / "table.csv"])
     (stored,) = (storage / "artifacts").rglob("table.csv")
-    assert stored.read_text() == "two"
+    assert stored.read_text("utf-8") == "two"
 
 
 def test_a_missing_file_is_named(store: Store, run_id: str, tmp_path: Path) -> None:

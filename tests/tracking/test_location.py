@@ -35,7 +35,7 @@ def finished(store: Store, folder: Path, story: list[AnyEvent]) -> Path:
     """The storage folder of a study with a report and a registered model."""
     (folder / "report").mkdir(parents=True)
     for name in ("study.yaml", "report/report.html"):
-        (folder / name).write_text(name)
+        (folder / name).write_text(name, "utf-8")
     continue_with(store, folder, story)
     (run,) = store.client.search_runs(
         [store.experiment("quick")], "tags.`study.run` = 'finalist/0/1'"
@@ -111,7 +111,7 @@ def test_a_copy_goes_its_own_way(
     dump: Callable[[Path], dict[str, dict[str, Any]]],
 ) -> None:
     (folder / "report").mkdir(parents=True)
-    (folder / "report" / "report.html").write_text("old")
+    (folder / "report" / "report.html").write_text("old", "utf-8")
     continue_with(store, folder, story[:20])
     original = folder.parent
     before = content(original)
@@ -121,7 +121,7 @@ def test_a_copy_goes_its_own_way(
     assert content(original) == before
     assert len(dump(tmp_path / "copy" / "mlflow.db")) == 9
     (page,) = (tmp_path / "copy" / "artifacts").rglob("report.html")
-    assert page.read_text() == "old"
+    assert page.read_text("utf-8") == "old"
 
 
 def test_a_report_at_an_absolute_path_is_found_where_it_is_now(
@@ -131,11 +131,11 @@ def test_a_report_at_an_absolute_path_is_found_where_it_is_now(
     old = tmp_path / "old" / "quick" / "report" / "report.html"
     for page, text in ((old, "old"), (folder / "report" / "report.html", "new")):
         page.parent.mkdir(parents=True)
-        page.write_text(text)
+        page.write_text(text, "utf-8")
     written = story[-2].model_copy(update={"path": str(old)})
     continue_with(store, folder, [*story[:-2], written, story[-1]])
     (page,) = (folder.parent / "artifacts").rglob("report.html")
-    assert page.read_text() == "new"
+    assert page.read_text("utf-8") == "new"
 
 
 def test_another_folders_study_tracked_here_stays_where_it_is(

@@ -158,7 +158,7 @@ def test_study_file_and_report_are_artifacts_of_the_parent(
 ) -> None:
     (folder / "report").mkdir(parents=True)
     for name in ("study.yaml", "report/report.html", "report/trials.csv"):
-        (folder / name).write_text(name)
+        (folder / name).write_text(name, "utf-8")
     mirror_whole(store, folder, story)
     stored = {path.name: path for path in (storage / "artifacts").rglob("*.*")}
     assert set(stored) == {"study.yaml", "report.html", "trials.csv"}
@@ -201,7 +201,7 @@ def test_a_cursor_that_is_behind_by_any_number_of_events_changes_nothing(
     expected = dump(storage / "mlflow.db")
     saved = read_cursor(folder)
     for cursor in range(saved["cursor"]):
-        (folder / CURSOR_FILE).write_text(json.dumps(saved | {"cursor": cursor}))
+        (folder / CURSOR_FILE).write_text(json.dumps(saved | {"cursor": cursor}), "utf-8")
         mirror_whole(store, folder, story)
         assert dump(storage / "mlflow.db") == expected
 
@@ -362,7 +362,7 @@ def test_a_cursor_that_says_nothing_counts_as_none(
 ) -> None:
     mirror_whole(store, folder, story)
     expected = dump(storage / "mlflow.db")
-    (folder / CURSOR_FILE).write_text(damage)
+    (folder / CURSOR_FILE).write_text(damage, "utf-8")
     assert read_cursor(folder) == {}
     mirror_whole(store, folder, story)
     assert dump(storage / "mlflow.db") == expected
@@ -508,7 +508,7 @@ def test_a_process_that_is_killed_again_and_again_ends_with_the_same_rows(
     )
     for delay_s in (0.0, 0.02, 0.05, 0.1, 0.2, 0.4):
         child = subprocess.Popen(
-            [sys.executable, "-c", script, str(again)], stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", script, str(again)], stdout=subprocess.PIPE, encoding="utf-8"
         )
         assert child.stdout is not None
         assert child.stdout.readline() == "begins\n"

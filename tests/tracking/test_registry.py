@@ -90,7 +90,7 @@ def test_what_must_be_installed_is_pinned_without_local_versions(
     store: Store, run_id: str, exported: Path
 ) -> None:
     register(store, run_id, exported)
-    lines = (artifacts_of(store) / "requirements.txt").read_text().split()
+    lines = (artifacts_of(store) / "requirements.txt").read_text("utf-8").split()
     assert lines == requirements()
     assert [line.partition("==")[0] for line in lines] == [
         "mlflow",
@@ -113,7 +113,7 @@ def test_the_signature_tells_threshold_and_labels(
     signature = Model.load(str(artifacts_of(store))).signature
     assert [column.name for column in signature.outputs] == ["labels", "scores"]
     assert {one.name: one.default for one in signature.params} == {"threshold": 0.5, "top_k": 4}
-    assert (artifacts_of(store) / "input_example.json").read_text() == '["a small game"]'
+    assert (artifacts_of(store) / "input_example.json").read_text("utf-8") == '["a small game"]'
 
 
 @pytest.mark.filterwarnings("ignore:.*Any type hint is inferred")
@@ -181,7 +181,7 @@ def test_it_loads_where_this_package_cannot_be_imported_and_pickle_is_forbidden(
         env=environment,
         cwd=tmp_path,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -80,7 +80,7 @@ def test_a_fresh_process_turns_telemetry_off_before_mlflow_is_imported_and_is_qu
         [sys.executable, "-c", script],
         env={name: value for name, value in os.environ.items() if name not in unwanted},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=True,
     )
     assert (done.stdout, done.stderr) == ("None\n", "")
@@ -96,7 +96,7 @@ def test_a_server_that_does_not_answer_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_the_check_finds_is_raised(tmp_path: Path) -> None:
-    (tmp_path / "mlflow.db").write_text("a shopping list")
+    (tmp_path / "mlflow.db").write_text("a shopping list", "utf-8")
     with pytest.raises(StoreError, match="must be an SQLite database"):
         open_store(None, tmp_path)
 

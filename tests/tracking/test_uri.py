@@ -81,7 +81,7 @@ def test_another_database_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "mlflow.db").write_text("a shopping list")
+    (tmp_path / "mlflow.db").write_text("a shopping list", "utf-8")
     (problem,) = check_store(None, tmp_path)
     assert problem.rule == f"must be an SQLite database, {tmp_path}/mlflow.db is not"
 
@@ -117,6 +117,6 @@ def test_looking_imports_no_mlflow(empty_database: Path) -> None:
         "print([name for name in ('mlflow', 'sqlalchemy', 'pandas') if name in sys.modules])\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+        [sys.executable, "-c", script], capture_output=True, encoding="utf-8", check=True
     )
     assert done.stdout == "[]\n"

@@ -45,7 +45,7 @@ def test_it_holds_these_tensors_and_no_others(saved: Path) -> None:
 
 def test_it_tells_whose_it_is(saved: Path, make_spec: MakeSpec, data: PreparedData) -> None:
     spec = make_spec(loss=LOSS)
-    facts = json.loads((saved / "trial.json").read_text())
+    facts = json.loads((saved / "trial.json").read_text("utf-8"))
     assert facts["schema_version"] == 1
     assert facts["epoch"] == 1
     assert facts["trial_digest"] == digest_of(spec)
@@ -82,8 +82,8 @@ def test_a_missing_or_damaged_file_is_refused(
 
 
 def test_one_of_a_newer_version_is_refused(saved: Path) -> None:
-    facts = json.loads((saved / "trial.json").read_text()) | {"schema_version": 2}
-    (saved / "trial.json").write_text(json.dumps(facts))
+    facts = json.loads((saved / "trial.json").read_text("utf-8")) | {"schema_version": 2}
+    (saved / "trial.json").write_text(json.dumps(facts), "utf-8")
     with pytest.raises(StoreError) as caught:
         checkpoint.read(saved)
     assert str(caught.value) == (

@@ -179,7 +179,7 @@ def test_the_outcome_of_another_trial_is_replaced(
 def test_an_outcome_that_is_missing_or_damaged_is_refused(tmp_path: Path) -> None:
     for content in (None, "", "[]", '{"schema_version": 1}'):
         if content is not None:
-            (tmp_path / "outcome.json").write_text(content)
+            (tmp_path / "outcome.json").write_text(content, "utf-8")
         with pytest.raises(StoreError) as caught:
             read_outcome(tmp_path)
         file = tmp_path / "outcome.json"
@@ -189,7 +189,7 @@ def test_an_outcome_that_is_missing_or_damaged_is_refused(tmp_path: Path) -> Non
 def test_an_outcome_of_a_newer_version_is_refused(
     finished: tuple[Outcome, Path], tmp_path: Path
 ) -> None:
-    newer: dict[str, Any] = json.loads((finished[1] / "outcome.json").read_text())
-    (tmp_path / "outcome.json").write_text(json.dumps(newer | {"schema_version": 2}))
+    newer: dict[str, Any] = json.loads((finished[1] / "outcome.json").read_text("utf-8"))
+    (tmp_path / "outcome.json").write_text(json.dumps(newer | {"schema_version": 2}), "utf-8")
     with pytest.raises(StoreError, match="must have schema_version 1 or less, not 2"):
         read_outcome(tmp_path)

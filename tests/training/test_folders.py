@@ -10,7 +10,7 @@ from study.training.folders import written_whole
 def test_a_folder_appears_with_all_its_files(tmp_path: Path) -> None:
     folder = tmp_path / "deep" / "folder"
     with written_whole(folder) as new:
-        (new / "a").write_text("1")
+        (new / "a").write_text("1", "utf-8")
         assert not folder.exists()
     assert [path.name for path in folder.iterdir()] == ["a"]
     assert [path.name for path in folder.parent.iterdir()] == ["folder"]

@@ -233,6 +233,16 @@ def test_a_checkpoint_from_other_data_is_refused(
         Trial(make_spec(), data).load(tmp_path / "rung")
 
 
+def test_data_of_another_preprocess_is_refused(make_spec: MakeSpec, data: PreparedData) -> None:
+    spec = make_spec(encoder={"name": "bow", "dim": 8, "max_words": 30})
+    with pytest.raises(DataError) as caught:
+        Trial(spec, data)
+    assert str(caught.value) == (
+        f"{data.folder}: must be prepared by the trial's encoder "
+        f"(key {spec.encoder.preprocess_key()}), not by {make_spec().encoder.preprocess_key()}"
+    )
+
+
 def test_test_data_is_not_touched_before_the_end(
     make_spec: MakeSpec, data_folder: Path, tmp_path: Path
 ) -> None:

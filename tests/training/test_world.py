@@ -220,7 +220,7 @@ def ranks(
             [sys.executable, "-c", START, *files, str(rank), str(size), data_folder, folder],
             env=environment,
             stderr=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
         )
         for rank in range(size)
     ]
