@@ -200,7 +200,13 @@ def _connect(address: str, scratch: Path, cpus: int | None) -> Cluster:
     if threading.current_thread() is threading.main_thread():
         # Ray's own handler aborts the process with a stack trace.
         signal.signal(signal.SIGTERM, before)
-    return Cluster(THIS_MACHINE if local else f"the Ray cluster at {address}", scratch)
+    return Cluster(_named(address), scratch)
+
+
+def _named(address: str) -> str:
+    """Return what messages call the place where Ray runs."""
+    known = {"local": THIS_MACHINE, "auto": "the Ray cluster"}
+    return known.get(address, f"the Ray cluster at {address}")
 
 
 def _require_answer(address: str) -> None:

@@ -21,7 +21,7 @@ THIS_MACHINE = "this machine"
 
 
 @final
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Node:
     """A machine that is there, with all its cores and GPUs, whoever uses them now."""
 
@@ -120,7 +120,8 @@ def count_lanes(shape: LaneShape, nodes: Sequence[Node]) -> int:
 
 def said(nodes: Sequence[Node], where: str) -> str:
     """Return what ``where`` has: ``... has 3 nodes, 1 with 0 CPUs, 2 with 8 CPUs and 1 GPUs``."""
-    kinds = Counter(map(_kind, nodes))
+    # Ray lists its nodes in any order; the same nodes must give the same sentence.
+    kinds = Counter(map(_kind, sorted(nodes)))
     match len(nodes):
         case 0:
             has = "no nodes"
@@ -144,7 +145,7 @@ def _room(shape: LaneShape, nodes: Sequence[Node], lanes: int) -> str:
 
 
 def _sum_of_rooms(shape: LaneShape, nodes: Sequence[Node]) -> str:
-    rooms = Counter(shape.room_on(node) for node in nodes)
+    rooms = Counter(shape.room_on(node) for node in sorted(nodes))
     terms = [f"{n} x {room}" if n > 1 else str(room) for room, n in rooms.items()]
     total = sum(room * n for room, n in rooms.items())
     return f"{' + '.join(terms)} = {total}" if terms != [str(total)] else str(total)

@@ -94,9 +94,9 @@ def test_auto_takes_gpus_where_there_are_some(
         ),
         (
             {"cpus_per_worker": 3, "workers": 2},
-            [HEAD, BIG, BIG, Node(4)],
-            "this machine has 4 nodes, 1 with 0 CPUs, 2 with 8 CPUs, 1 with 4 CPUs; a trial takes "
-            "2 worker(s) x 3 CPU: room for 0 + 2 x 2 + 1 = 5 workers, 2 trial(s) at a time",
+            [BIG, HEAD, Node(4), BIG],
+            "this machine has 4 nodes, 1 with 0 CPUs, 1 with 4 CPUs, 2 with 8 CPUs; a trial takes "
+            "2 worker(s) x 3 CPU: room for 0 + 1 + 2 x 2 = 5 workers, 2 trial(s) at a time",
         ),
     ],
 )
@@ -135,7 +135,7 @@ def test_the_arithmetic_is_said(
             {"cpus_per_worker": 8},
             [BIG, Node(4, 1)],
             "resources: 8 cpus and 1 gpus are needed on one node for a worker, this machine has "
-            "2 nodes, 1 with 8 CPUs, 1 with 4 CPUs and 1 GPUs",
+            "2 nodes, 1 with 4 CPUs and 1 GPUs, 1 with 8 CPUs",
         ),
         (
             {"workers": 2},
