@@ -62,15 +62,24 @@ class Registry:
             return self._create(run_id, exported, name, dict(tags), example)
 
     def find(self, name: str, tags: Mapping[str, str]) -> str | None:
-        """Return the version with the same tags ``study.id`` and ``study.run``, None without.
+        """Return the version of the same study and run, None if there is none.
+
+        Both are told by tags. Version 0.1.0 named runs otherwise: the same weights are the
+        same run.
 
         Raises:
             StoreError: If the store cannot be used.
         """
-        same = " AND ".join(f"tags.`{key}` = '{tags[key]}'" for key in ("study.id", "study.run"))
+        words = f"name = '{name}' AND tags.`study.id` = '{tags['study.id']}'"
         with self._store.translated():
-            found = self._client.search_model_versions(f"name = '{name}' AND {same}")
-        return min((str(version.version) for version in found), key=int, default=None)
+            versions = self._client.search_model_versions(words)
+        same = [
+            str(one.version)
+            for one in versions
+            for key in ("study.run", "weights.sha256")
+            if key in tags and one.tags.get(key) == tags[key]
+        ]
+        return min(same, key=int, default=None)
 
     def version_of(self, name: str, alias: str) -> str | None:
         """Return the version that ``alias`` points at, None if it points at none.

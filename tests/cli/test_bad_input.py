@@ -133,6 +133,7 @@ def test_check_prints_the_plan_and_its_arithmetic(study: Study, tmp_path: Path) 
     assert code == 0
     *lines, disk = out.splitlines()[2:]
     assert disk.startswith("disk: about ")
+    assert f"({min(cores, 24)} lanes x 3 checkpoints x 63.7 MB + 13 models x 21.2 MB" in disk
     assert lines == [
         "space: loss.name, loss.temperature, loss.alpha, loss.regulariser, batch_size, "
         "optimizer.learning_rate",

@@ -149,6 +149,14 @@ def test_a_registered_winner_is_left_alone(ranked: Ranked) -> None:
     assert restore(ranked) is None
 
 
+def test_a_version_of_0_1_0_is_found_by_its_weights(ranked: Ranked) -> None:
+    """It was tagged with the index of its finalist where the trial's number is now."""
+    registered(ranked)
+    ranked.store.client.set_model_version_tag("tags", "1", "study.run", "finalist/7/1")
+    assert restore(ranked) is None
+    assert register(ranked).version == "1"
+
+
 def test_a_lost_version_gets_its_tags_and_aliases_again(ranked: Ranked) -> None:
     known = registered(ranked)
     before = ranked.store.client.get_model_version("tags", "1").tags
