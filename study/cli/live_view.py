@@ -138,6 +138,9 @@ class LiveView:
 def what_is_awaited(record: Record) -> str:
     """Return what a silent study is waiting for."""
     result = record.result(running=True)
+    planned = _planned(record)
+    if planned is not None and not planned.lanes:
+        return planned.arithmetic.removeprefix("waiting for ")
     if record.chosen is not None:
         open_ = [
             f"{o.loss} seed {s.seed}"
@@ -209,8 +212,13 @@ def _bar(progress: Progress) -> RenderableType:
 
 
 def _lanes(record: Record) -> int:
+    planned = _planned(record)
+    return planned.lanes if planned else 1
+
+
+def _planned(record: Record) -> LanesPlanned | None:
     events = reversed(record.events)
-    return next((event.lanes for event in events if isinstance(event, LanesPlanned)), 1)
+    return next((event for event in events if isinstance(event, LanesPlanned)), None)
 
 
 def line_of(event: AnyEvent, record: Record) -> str | None:

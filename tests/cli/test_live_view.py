@@ -53,6 +53,17 @@ def rung(value: float) -> RungReached:
     )
 
 
+def test_a_node_that_is_waited_for_is_said(journal: Journal) -> None:
+    line = "waiting for a node: a lane takes 4 CPU, the cluster has 1 node with 0 CPUs"
+    waiting = LanesPlanned(time=0.0, lanes=0, workers=1, arithmetic=line)
+    record = Record()
+    for event in (*journal.events, waiting):
+        record.add(event)
+    journal.close()
+    assert line_of(waiting, record) == line
+    assert f"waiting for {what_is_awaited(record)}" == line
+
+
 @pytest.mark.parametrize("terminal", [False, True], ids=["lines", "table"])
 def test_reasons_with_brackets_are_shown_as_they_are(journal: Journal, terminal: bool) -> None:
     end = TrialEnded(time=3.0, number=0, state=TrialState.FAIL, reason=GLOO)
