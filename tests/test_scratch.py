@@ -41,7 +41,7 @@ def test_a_folder_goes_with_its_block(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_what_a_killed_process_left_goes_and_a_living_ones_stays(tmp_path: Path) -> None:
+def test_a_killed_ones_folder_goes_and_a_living_ones_stays(tmp_path: Path) -> None:
     with worker(tmp_path) as (killed, left), worker(tmp_path) as (_, living):
         assert remove_leftovers(tmp_path.iterdir()) == []
         killed.kill()

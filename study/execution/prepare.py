@@ -25,7 +25,7 @@ class PreparedFolders:
         Args:
             dataset: What is prepared.
             root: Folder of all caches.
-            notice: Shows the user a line before data is prepared: whoever asked waits.
+            notice: Shows the user a line before data is prepared, which may take long.
         """
         self._dataset = dataset
         self._root = root

@@ -82,7 +82,8 @@ def scores(studies: Studies, folder: Path, name: str, *, with_toys: bool) -> Any
     code = (
         "import json, sys, mlflow; mlflow.set_tracking_uri(sys.argv[1])\n"
         f"model = mlflow.pyfunc.load_model('models:/{name}@challenger')\n"
-        "answer = model.predict(['赤い 青い the of', 'groß klein'])\n"
+        # Escaped: the C locale would garble the command line itself.
+        f"answer = model.predict({['赤い 青い the of', 'groß klein']!a})\n"
         "print(json.dumps(answer.to_dict('records')))\n"
     )
     environment = toy_environment(**C_LOCALE) | {"MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false"}

@@ -75,7 +75,7 @@ def test_a_damaged_cache_is_made_anew(
     assert list(tmp_path.iterdir()) == [folder]
 
 
-def test_a_cache_that_does_not_say_whose_it_is_is_made_again(
+def test_a_cache_without_a_key_is_made_again(
     dataset: Dataset, preprocess: Preprocess, tmp_path: Path
 ) -> None:
     """As version 1 wrote it: whole but for the key."""

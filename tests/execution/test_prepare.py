@@ -1,4 +1,4 @@
-"""Folders of prepared data: one per preprocess, whoever asks and how often."""
+"""Folders of prepared data: one per preprocess, for every thread and every session."""
 
 import threading
 from pathlib import Path
