@@ -20,6 +20,7 @@ from study.execution.run import run_lanes
 from study.plan import (
     AnyEvent,
     Journal,
+    LaneShape,
     RungReached,
     StudySpec,
     StudyStarted,
@@ -50,7 +51,7 @@ def run(workers: int, folder: Path) -> list[AnyEvent]:
     with start("local", folder / "ray.log", cpus=workers) as cluster:
         journal.append(_beginning(spec))
         conductor = Conductor(spec, journal, Places(folder, prepared.folder_for), lanes=1)
-        run_lanes(conductor, spec.resources, cluster, lanes=1)
+        run_lanes(conductor, LaneShape(workers, cpus=1, gpus=0), cluster, lambda: 1, logs=folder)
     journal.close()
     return journal.events
 

@@ -24,11 +24,9 @@ from study.plan import (
     ModelRegistered,
     Record,
     ReportWritten,
-    RungReached,
     StudyResult,
     TrialEnded,
     TrialResult,
-    TrialStarted,
 )
 from study.spec import sort_key
 
@@ -139,6 +137,9 @@ class LiveView:
 def what_is_awaited(record: Record) -> str:
     """Return what a silent study is waiting for."""
     result = record.result(running=True)
+    planned = _planned(record)
+    if planned is not None and not planned.lanes:
+        return planned.arithmetic.removeprefix("waiting for ")
     if record.chosen is not None:
         open_ = [
             f"{o.loss} seed {s.seed}"
@@ -210,8 +211,13 @@ def _bar(progress: Progress) -> RenderableType:
 
 
 def _lanes(record: Record) -> int:
+    planned = _planned(record)
+    return planned.lanes if planned else 1
+
+
+def _planned(record: Record) -> LanesPlanned | None:
     events = reversed(record.events)
-    return next((event.lanes for event in events if isinstance(event, LanesPlanned)), 1)
+    return next((event for event in events if isinstance(event, LanesPlanned)), None)
 
 
 def line_of(event: AnyEvent, record: Record) -> str | None:
@@ -219,14 +225,8 @@ def line_of(event: AnyEvent, record: Record) -> str | None:
     match event:
         case LanesPlanned():
             return event.arithmetic
-        case TrialStarted():
-            values = ", ".join(f"{path}={_short(v)}" for path, v in event.params.items())
-            return f"trial {event.number} started: {values}"
-        case RungReached():
-            value = event.metrics.get(record.objective, float("nan"))
-            return f"{event.run} epoch {event.epoch}: {record.objective} {value:.4f}"
         case TrialEnded():
-            return f"trial {event.number} {_ended(event.state, event.reason)}{_to_go(record)}"
+            return f"{_trial_line(record, event)}{_to_go(record)}"
         case FinalistEnded():
             return f"{event.run} {_ended(event.state, event.reason)}{_to_go(record)}"
     return _milestone(event)
@@ -243,6 +243,16 @@ def _milestone(event: AnyEvent) -> str | None:
     return None
 
 
+def _trial_line(record: Record, event: TrialEnded) -> str:
+    trial = record.trial(event.number)
+    line = f"trial {event.number} {event.state.lower()}: {trial.loss}"
+    if trial.value is not None:
+        line += f", {record.objective} {trial.value:.4f}"
+    if trial.epoch is not None:
+        line += f" at epoch {trial.epoch}"
+    return f"{line}: {event.reason.splitlines()[0]}" if event.reason else line
+
+
 def _ended(state: str, reason: str) -> str:
     return f"{state.lower()}: {reason.splitlines()[0]}" if reason else state.lower()
 
@@ -252,7 +262,3 @@ def _to_go(record: Record) -> str:
     progress = progress_of(result, record.paces.median, _lanes(record))
     eta = "" if progress.eta_s is None else f", about {clock(progress.eta_s)} to go"
     return f" ({progress.done} of {progress.total} runs{eta})"
-
-
-def _short(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -189,6 +189,32 @@ def show(
 
 
 @app.command()
+def logs(
+    name: Name,
+    run: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="RUN",
+            help="A run: 7, trial/7 or finalist/7/1. Without it the runs are listed.",
+            show_default=False,
+        ),
+    ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Print what comes, until the run has ended.")
+    ] = False,
+    storage: Storage = HERE,
+) -> None:
+    """Show what the runs of a study wrote of their training, also while they run."""
+    from study.cli.logs_view import print_log, print_runs
+    from study.pipeline.home import Home
+
+    if run is None:
+        print_runs(Home(storage), name)
+    else:
+        print_log(Home(storage), name, run, follow=follow)
+
+
+@app.command()
 def report(name: Name, storage: Storage = HERE) -> None:
     """Write the report of a study again, also while it runs, and print its path."""
     from study.pipeline.home import Home

@@ -35,6 +35,7 @@ def plan_lines(checked: Checked) -> list[str]:
     ]
     if checked.lanes is not None:
         lines.append(f"lanes: {checked.lanes.lanes} ({checked.lanes.arithmetic})")
+        lines += [f"warning: {line}" for line in checked.lanes.warnings]
     lines += [f"disk: {line}" for line in checked.disk]
     return lines + [f"unchecked: {line}" for line in checked.unchecked]
 

@@ -18,6 +18,7 @@ import secrets
 import shutil
 import signal
 import socket
+import sys
 import tempfile
 import threading
 import time
@@ -28,6 +29,8 @@ from pathlib import Path
 from typing import final
 
 from study.errors import Problem, ResourceError
+from study.plan import Node
+from study.plan.resources import THIS_MACHINE
 from study.scratch import held
 
 ENVIRONMENT = {
@@ -47,21 +50,45 @@ ENVIRONMENT = {
 }
 """Set unless the user set them; ``ray start`` on every node of a cluster needs the first."""
 
+_log = logging.getLogger(__name__)
+
 LOGGERS = ("ray", "ray.tune", "ray.train", "ray.data")
 
 
 @final
 @dataclass(frozen=True)
 class Cluster:
-    """What there is to run on."""
+    """A Ray that is running, and this process connected to it."""
 
-    cpus: int
-    gpus: int
     where: str
     """For messages: ``this machine`` or the cluster's address."""
 
     scratch: Path
     """For files of Ray and Tune that nobody reads again."""
+
+    def nodes(self) -> tuple[Node, ...]:
+        """Return the nodes that are there now, with all that they have."""
+        import ray
+
+        has = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        return tuple(Node(int(one.get("CPU", 0)), int(one.get("GPU", 0))) for one in has)
+
+    def cpus_in_use(self) -> int:
+        """Return the CPUs that somebody uses now."""
+        import ray
+
+        there, free = ray.cluster_resources(), ray.available_resources()
+        return int(there.get("CPU", 0) - free.get("CPU", 0))
+
+    def ask(self, bundles: list[dict[str, float]]) -> None:
+        """Ask the autoscaler, if there is one, for nodes with room for ``bundles`` in all.
+
+        The request holds until the next one: end it with an empty list. It is the cluster's only
+        one, so studies on one cluster replace each other's.
+        """
+        from ray.autoscaler.sdk import request_resources
+
+        request_resources(bundles=bundles)
 
 
 @contextmanager
@@ -74,10 +101,9 @@ def start(address: str, log: Path, cpus: int | None = None) -> Iterator[Cluster]
         cpus: Cores a local Ray may use; None for all this process may.
 
     Raises:
-        ResourceError: If there is no Ray at the address.
+        ResourceError: If there is no Ray at the address, or this process has one already.
     """
-    for name, value in ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
+    _prepare_environment()
     _provide_token(address)
     scratch = _make_scratch(address, log)
     handler = logging.FileHandler(log, encoding="utf-8")
@@ -97,6 +123,36 @@ def _remove(folder: Path) -> None:
         if not folder.exists():
             return
         time.sleep(0.1)
+
+
+def _prepare_environment() -> None:
+    """Set what Ray must find when it starts; in a notebook it may have started before.
+
+    Raises:
+        ResourceError: If this process is connected to a Ray already.
+    """
+    if "ray" in sys.modules:
+        _require_no_ray()
+        late = [name for name in ENVIRONMENT if name not in os.environ]
+        if late:
+            _log.warning(
+                "ray was imported before the study could set %s: what Ray reads when it is "
+                "imported does not apply; import ray later, or set them yourself",
+                ", ".join(late),
+            )
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+
+
+def _require_no_ray() -> None:
+    import ray
+
+    if ray.is_initialized():
+        rule = (
+            "a Ray is running in this process already, without the settings that a study "
+            "needs: call ray.shutdown() first"
+        )
+        raise ResourceError(Problem("--address", rule))
 
 
 def _provide_token(address: str) -> None:
@@ -144,13 +200,7 @@ def _connect(address: str, scratch: Path, cpus: int | None) -> Cluster:
     if threading.current_thread() is threading.main_thread():
         # Ray's own handler aborts the process with a stack trace.
         signal.signal(signal.SIGTERM, before)
-    there = ray.cluster_resources()
-    return Cluster(
-        cpus=int(there.get("CPU", 0)),
-        gpus=int(there.get("GPU", 0)),
-        where="this machine" if local else f"the Ray cluster at {address}",
-        scratch=scratch,
-    )
+    return Cluster(THIS_MACHINE if local else f"the Ray cluster at {address}", scratch)
 
 
 def _require_answer(address: str) -> None:
@@ -170,8 +220,6 @@ def _require_answer(address: str) -> None:
 
 
 def _shutdown() -> None:
-    import sys
-
     if "ray" not in sys.modules:
         return
     stopping = threading.Thread(target=sys.modules["ray"].shutdown, name="ray-shutdown")

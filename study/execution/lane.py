@@ -11,6 +11,7 @@ import functools
 import json
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, final
 
 import ray
@@ -19,11 +20,13 @@ from ray import tune
 from ray.tune import PlacementGroupFactory
 
 from study.errors import StudyError
+from study.execution.entry import WorkerSpec, enter
+from study.execution.group_failure import GroupFailure, shortened
 from study.execution.job import Assignment, Job, Report
-from study.execution.mailbox import Mailbox, Verdict
+from study.execution.mailbox import Mailbox
 from study.execution.names import MAILBOX_PREFIX, PAYLOAD
 from study.execution.train import TrainRun
-from study.execution.worker import work
+from study.execution.verdict import Verdict
 
 
 @final
@@ -36,8 +39,10 @@ class LaneSpec:
     gpus_per_worker: int
     folder: str
     """For Ray Train's own files."""
+    logs: str = ""
+    """Folder of the workers' logs; the same path on every node. Empty: they keep none."""
     stall_s: float = 1800.0
-    """Workers that give no sign of life for so long have failed their job."""
+    """Time limit of a training step, and of the silence of a worker; see beat.py."""
 
     @property
     def worker_resources(self) -> dict[str, float]:
@@ -60,13 +65,28 @@ class Lane(tune.Trainable):  # type: ignore[misc]
         name = f"{MAILBOX_PREFIX}{self.trial_id}-{ray.get_runtime_context().get_actor_id()}"
         actor = ray.remote(num_cpus=0, max_concurrency=1000)(Mailbox)
         self._mailbox = actor.options(name=name).remote(spec.workers, spec.stall_s)
+        self._logs = spec.logs
+        told = WorkerSpec(threads=spec.cpus_per_worker, logs=spec.logs, lane=self.trial_id)
         self._run = TrainRun(
-            functools.partial(work, self._mailbox, spec.cpus_per_worker),
+            functools.partial(enter, self._mailbox, told),
             workers=spec.workers,
             resources=spec.worker_resources,
             folder=spec.folder,
+            on_failure=self._tell_failure,
         )
         self.reset_config(config)
+
+    def _tell_failure(self, failure: GroupFailure) -> bool:
+        """Tell the mailbox, from Train's thread, why a group ended."""
+        goes_on: bool = ray.get(self._mailbox.group_failed.remote(failure))
+        death = ray.get(self._mailbox.last_death.remote())
+        if death is not None and self._logs:
+            from study.plan.runs import parse_trained
+            from study.plan.trainlog import TrainingLog
+
+            run = parse_trained(self._assignment.run)
+            TrainingLog(Path(self._logs), run).say(f"workers died: {death}", "WARNING")
+        return goes_on
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Take the next trial; its workers build it with the first job."""
@@ -91,15 +111,25 @@ class Lane(tune.Trainable):  # type: ignore[misc]
         if not verdict.ok:
             if not verdict.healthy:
                 ray.get(self._mailbox.kill_group.remote())
-            return Report(self._assignment.run, self._done, {}, failed=str(verdict.value))
+            return Report(
+                self._assignment.run,
+                self._done,
+                {},
+                failed=str(verdict.value),
+                is_machine_fault=verdict.is_machine_fault,
+            )
         self._done, self._fresh = until, False
         return Report(self._assignment.run, until, **verdict.value)
 
     def _call(self, job: Job) -> Verdict:
         answer = self._mailbox.call.remote(job)
+        is_over = False
         while not ray.wait([answer], timeout=1.0)[0]:
-            if not self._run.alive:
-                raise RuntimeError(f"the worker group ended: {self._run.ended}")
+            if is_over:
+                text = f"the worker group ended: {shortened(str(self._run.ended))}"
+                return Verdict(ok=False, value=text, is_machine_fault=True)
+            # Once more round: the mailbox may just be about to say why.
+            is_over = not self._run.alive
         verdict: Verdict = ray.get(answer)
         return verdict
 
@@ -119,13 +149,16 @@ class Lane(tune.Trainable):  # type: ignore[misc]
 
 
 def _last_report(assignment: Assignment) -> Report | None:
-    """Return the report of the latest checkpoint on disk, which may have been lost on its way."""
-    from study.training import read_facts
+    """Return the report of the latest checkpoint on disk, which may have been lost on its way.
+
+    One that is torn, or of another trial, is passed over: the run resumes from the one before.
+    """
+    from study.training import whole_facts
 
     for rung in reversed(assignment.rungs):
         folder = assignment.checkpoint(rung)
         if folder.is_dir():
-            # A damaged one is passed over: the run goes on from the one before.
             with suppress(StudyError):
-                return Report(assignment.run, rung, read_facts(folder).metrics)
+                facts = whole_facts(folder, assignment.digest)
+                return Report(assignment.run, rung, facts.metrics)
     return None

@@ -8,6 +8,8 @@ version and :func:`check_ray` says so loudly on another. What they buy:
   the trial, and the next one waits for ever.
 - The controller runs in a thread of the Tune actor: one process less, and it dies with it.
 - Reports go through a mailbox, not through Train's one report per controller tick.
+- Of every group that ends, the failure policy is told why: the one place that also hears of
+  processes which die before they run a line of this package.
 """
 
 from __future__ import annotations
@@ -16,25 +18,40 @@ import asyncio
 import functools
 import threading
 import uuid
+from collections.abc import Callable
 from typing import Any, final
 
 import ray
+import ray.exceptions
 import ray.train
 from ray.train.torch import TorchConfig, TorchTrainer
 from ray.train.v2._internal.callbacks.datasets import DatasetsCallback
 from ray.train.v2._internal.callbacks.placement_group_callback import (
     PlacementGroupCleanerCallback,
 )
+from ray.train.v2._internal.exceptions import (
+    WorkerGroupStartupTimeoutError,
+    WorkerHealthCheckFailedError,
+)
 from ray.train.v2._internal.execution.controller import TrainController
+from ray.train.v2._internal.execution.failure_handling import FailureDecision, FailurePolicy
 from ray.train.v2._internal.execution.worker_group import WorkerGroup
 from ray.train.v2._internal.execution.worker_group.placement_group_handle import (
     DefaultPlacementGroupHandle,
 )
 
 from study.errors import ResourceError
+from study.execution.group_failure import GroupFailure
 
 RAY_MINOR = "2.60."
 """The only minor version whose private parts are known."""
+
+COLLECTIVE_S = 24 * 3600
+"""How long workers wait for each other in a collective. While rank zero fits a probe the others
+do: it may take hours. That a training step hangs is noticed by its heartbeats much earlier."""
+
+OnFailure = Callable[[GroupFailure], bool]
+"""Is told why a worker group ended; returns whether another one shall be started."""
 
 
 def check_ray() -> None:
@@ -67,7 +84,60 @@ class _LaneController(TrainController):  # type: ignore[misc]
 
 
 @final
+class _TellingPolicy(FailurePolicy):  # type: ignore[misc]
+    """Leaves to somebody else whether a group is started again."""
+
+    def __init__(self, on_failure: OnFailure) -> None:
+        super().__init__(ray.train.FailureConfig())
+        self._on_failure = on_failure
+
+    def make_decision(self, training_failed_error: Exception) -> FailureDecision:
+        goes_on = self._on_failure(failure_of(training_failed_error))
+        return FailureDecision.RETRY if goes_on else FailureDecision.RAISE
+
+
+def failure_of(error: Exception) -> GroupFailure:
+    """Return what an error of Train's controller says of the workers."""
+    raised: dict[int, str] = {}
+    dead: list[int] = []
+    causes: list[BaseException] = _chain(error)
+    for rank, one in getattr(error, "worker_failures", {}).items():
+        cause = getattr(one, "health_check_failure", one)
+        causes += _chain(cause)
+        if isinstance(one, WorkerHealthCheckFailedError | ray.exceptions.RayActorError):
+            dead.append(rank)
+        else:
+            raised[rank] = f"{type(cause).__name__}: {cause}"
+    return GroupFailure(
+        error=str(causes[-1] if not (raised or dead) else error),
+        raised=raised,
+        dead=tuple(dead),
+        counts=not any(map(_is_nobodys, causes)),
+    )
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """Return an error, what Train's controller wrapped in it, and what led to that."""
+    inner = getattr(error, "controller_failure", None) or error.__cause__
+    return [error, *(_chain(inner) if isinstance(inner, BaseException) else [])]
+
+
+def _is_nobodys(error: BaseException) -> bool:
+    """Return whether a machine was lost, or its resources were not there in time."""
+    if isinstance(error, WorkerGroupStartupTimeoutError):
+        return True
+    if not isinstance(error, ray.exceptions.RayActorError):
+        return False
+    # Ray says in words alone that it was the node and not the process.
+    return bool(error.preempted) or "its node has died" in str(error)
+
+
+@final
 class _LaneTrainer(TorchTrainer):  # type: ignore[misc]
+    def __init__(self, work: functools.partial[None], on_failure: OnFailure, **named: Any) -> None:
+        super().__init__(work, **named)
+        self._on_failure = on_failure
+
     def _create_default_callbacks(self) -> list[Any]:
         """Drop the cleaner, which needs a dashboard and has nothing to clean, and data sets."""
         unwanted = (PlacementGroupCleanerCallback, DatasetsCallback)
@@ -78,6 +148,7 @@ class _LaneTrainer(TorchTrainer):  # type: ignore[misc]
         ]
 
     def _initialize_and_run_controller(self, **named: Any) -> Any:
+        named["failure_policy"] = _TellingPolicy(self._on_failure)
         controller = _LaneController(**named)
         asyncio.run(controller.run())
         return controller.get_result()
@@ -94,23 +165,20 @@ class TrainRun:
         workers: int,
         resources: dict[str, float],
         folder: str,
+        on_failure: OnFailure,
     ) -> None:
         check_ray()
         self._trainer = _LaneTrainer(
             work,
-            torch_config=TorchConfig(),
+            on_failure,
+            torch_config=TorchConfig(timeout_s=COLLECTIVE_S),
             scaling_config=ray.train.ScalingConfig(
                 num_workers=workers,
                 resources_per_worker=resources,
                 use_gpu=resources.get("GPU", 0) > 0,
             ),
             run_config=ray.train.RunConfig(
-                name=f"lane-{uuid.uuid4().hex[:8]}",
-                storage_path=folder,
-                # A worker's death is the mailbox's affair: it counts them per job.
-                failure_config=ray.train.FailureConfig(
-                    max_failures=-1, controller_failure_limit=-1
-                ),
+                name=f"lane-{uuid.uuid4().hex[:8]}", storage_path=folder
             ),
         )
         self.ended: BaseException | None = None

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, final
 
+from study.execution.beat import TRAINING
 from study.execution.names import MAILBOX_PREFIX
 
 PERIOD_S = 2.0
@@ -23,6 +24,9 @@ class LaneStatus:
 
     run: str | None
     """The run at hand; None while it waits for one."""
+
+    phase: str
+    """What rank zero is at; see :data:`study.training.progress.Phase`."""
 
     ready: int
     """Workers that have reported for work."""
@@ -42,8 +46,9 @@ class LaneStatus:
             return f"lane starting, {self.ready} of {self.workers} workers are up"
         if self.run is None:
             return "lane idle"
-        steps = f", step {self.step} of {self.steps}" if self.steps else ""
-        return f"{self.run}{steps}"
+        if self.phase == TRAINING and self.steps:
+            return f"{self.run}, step {self.step} of {self.steps}"
+        return f"{self.run}, {self.phase}"
 
 
 @contextmanager
@@ -71,14 +76,23 @@ def _statuses() -> list[LaneStatus]:
     import ray.exceptions
 
     try:
-        names = sorted(n for n in ray.util.list_named_actors() if n.startswith(MAILBOX_PREFIX))
-        asked = {ray.get_actor(name).status.remote(): name for name in names}
+        asked = {box.status.remote(): name for name, box in _mailboxes().items()}
         ready, _ = ray.wait([*asked], num_returns=len(asked), timeout=1.0) if asked else ([], [])
-        return [_status(name, ray.get(one)) for one, name in asked.items() if one in ready]
+        return [
+            LaneStatus(lane=name, **ray.get(one)) for one, name in asked.items() if one in ready
+        ]
     except (ray.exceptions.RayError, ValueError):
         return []
 
 
-def _status(lane: str, said: dict[str, Any]) -> LaneStatus:
-    step, steps = said.pop("steps")
-    return LaneStatus(lane=lane, **said, step=step, steps=steps)
+def stop_run(run: str) -> None:
+    """Have the lane that works on ``run``, if any does, stop at once."""
+    for mailbox in _mailboxes().values():
+        mailbox.stop.remote(run)
+
+
+def _mailboxes() -> dict[str, Any]:
+    import ray
+
+    names = sorted(n for n in ray.util.list_named_actors() if n.startswith(MAILBOX_PREFIX))
+    return {name: ray.get_actor(name) for name in names}

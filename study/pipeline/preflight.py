@@ -17,6 +17,7 @@ from study.pipeline.space import disk_need, space_line, space_problems
 from study.plan import (
     AnyEvent,
     LanePlan,
+    Node,
     Record,
     SessionStarted,
     StudySpec,
@@ -194,7 +195,8 @@ def local_lanes(spec: StudySpec) -> LanePlan:
     Raises:
         ResourceError: If it has room for none.
     """
-    return plan_lanes(spec.resources, local_cpus(), local_gpus(), spec.budget.trials)
+    nodes = (Node(local_cpus(), local_gpus()),)
+    return plan_lanes(spec.resources, nodes, spec.budget.trials)
 
 
 def local_cpus() -> int:

@@ -35,9 +35,9 @@ from study.plan import (
     StudyStarted,
     digest_of,
     now,
-    plan_lanes,
 )
 from study.plan.stored import given_settings, settings_file
+from study.plan.trainlog import LOGS_FOLDER
 
 if TYPE_CHECKING:
     from study.execution.cluster import Cluster
@@ -78,16 +78,15 @@ class Session:
         prepared = self._prepare(watcher)
         store = open_store(self.place.tracking_uri, self.home.storage)
         with ExitStack() as ray:
-            cluster, plan = None, None
+            cluster = None
             if not self._has(FinalistsRanked):
                 address = self.place.address or "local"
                 cluster = ray.enter_context(start(address, self.folder / "ray.log"))
-                plan = self.lanes or self._plan_on(cluster)
-            self._open(watcher, plan)
+            self._open(watcher)
             with closing(Mirror(store, self.journal, self.folder)) as mirror:
                 with self._failing():
-                    if cluster is not None and plan is not None:
-                        self._search(prepared, cluster, plan, watcher)
+                    if cluster is not None:
+                        self._search(prepared, cluster, watcher)
                     # What follows can use the cores.
                     ray.close()
                     self._rank()
@@ -136,7 +135,7 @@ class Session:
             prepared.folder_for(self.spec.trial.encoder)
         return prepared
 
-    def _open(self, watcher: Watcher, plan: LanePlan | None) -> None:
+    def _open(self, watcher: Watcher) -> None:
         from study.tracking import is_own_store, resolve, shown
 
         if not self.journal.events:
@@ -152,15 +151,6 @@ class Session:
             )
         )
         watcher.follow(self.journal)
-        if plan is not None:
-            self.journal.append(
-                LanesPlanned(
-                    time=now(),
-                    lanes=plan.lanes,
-                    workers=self.spec.resources.workers,
-                    arithmetic=plan.arithmetic,
-                )
-            )
 
     def _begin(self) -> None:
         resolved = yaml.safe_dump(settings_file(self.spec), sort_keys=False)
@@ -180,25 +170,40 @@ class Session:
             )
         )
 
-    def _plan_on(self, cluster: Cluster) -> LanePlan:
-        trials = self.spec.budget.trials
-        return plan_lanes(self.spec.resources, cluster.cpus, cluster.gpus, trials, cluster.where)
+    def _planned(self, plan: LanePlan) -> None:
+        self.journal.append(
+            LanesPlanned(
+                time=now(),
+                lanes=plan.lanes,
+                workers=plan.shape.workers,
+                gpus_per_worker=plan.shape.gpus,
+                arithmetic=plan.arithmetic,
+            )
+        )
 
-    def _search(
-        self, prepared: PreparedFolders, cluster: Cluster, plan: LanePlan, watcher: Watcher
-    ) -> None:
+    def _search(self, prepared: PreparedFolders, cluster: Cluster, watcher: Watcher) -> None:
         """Search, and train the finalists: one warm cluster for both."""
         from study.execution.assign import Places
         from study.execution.conductor import Conductor
         from study.execution.run import run_lanes
+        from study.execution.scale import Scale
         from study.execution.sweep import Sweeper
         from study.execution.watch import watching
 
         places = Places(self.folder, prepared.folder_for)
         Sweeper(self.journal, places)
-        conductor = Conductor(self.spec, self.journal, places, lanes=plan.lanes)
-        with watching(watcher.see_lanes):
-            run_lanes(conductor, self.spec.resources, cluster, lanes=plan.lanes)
+        scale = Scale(cluster, self.spec, self._planned)
+        with closing(scale), watching(watcher.see_lanes):
+            plan = scale.begin(self.lanes)
+            conductor = Conductor(self.spec, self.journal, places, lanes=plan.lanes)
+            run_lanes(
+                conductor,
+                plan.shape,
+                cluster,
+                lambda: scale.count(conductor.record),
+                logs=self.folder / LOGS_FOLDER,
+                stall_s=60 * self.spec.resources.stall_minutes,
+            )
 
     def _rank(self) -> None:
         if not self._has(FinalistsRanked):

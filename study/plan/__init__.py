@@ -29,7 +29,7 @@ from study.plan.fold import Record, fold, record_of
 from study.plan.journal import Journal, now, read_journal
 from study.plan.load import load
 from study.plan.paths import searchable_paths
-from study.plan.resources import LanePlan, plan_lanes
+from study.plan.resources import LanePlan, LaneShape, Node, plan_lanes
 from study.plan.result import (
     FinalistResult,
     ModelResult,
@@ -68,9 +68,11 @@ __all__ = [
     "IntervalValue",
     "Journal",
     "LanePlan",
+    "LaneShape",
     "LanesPlanned",
     "ModelRegistered",
     "ModelResult",
+    "Node",
     "OptimizerSpec",
     "Ranking",
     "Record",

@@ -76,11 +76,14 @@ class SessionStarted(Event):
 
 @final
 class LanesPlanned(Event):
-    """It is known what the session runs on."""
+    """It is known what the session runs on; again whenever nodes joined or left."""
 
     event: Literal["lanes_planned"] = "lanes_planned"
     lanes: int
+    """0 while a node of the cluster is waited for."""
     workers: int
+    gpus_per_worker: int = 0
+    """What ``auto`` came to."""
     arithmetic: str
     """One sentence that a person can check by hand."""
 

@@ -12,6 +12,7 @@ import yaml
 
 from study.data import DATASETS
 from study.errors import ConfigError, Problem
+from study.plan.removed import with_hint
 from study.plan.study import StudySpec
 from study.spec import parse
 
@@ -66,7 +67,7 @@ def read_study(data: Data) -> tuple[StudySpec | None, tuple[Problem, ...]]:
         try:
             return parse(StudySpec, rest), tuple(found.values())
         except ConfigError as error:
-            new = {one.path: one for one in error.problems if one.path not in found}
+            new = {one.path: with_hint(one) for one in error.problems if one.path not in found}
             found |= new
             if not new:
                 return None, tuple(found.values())

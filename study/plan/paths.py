@@ -37,6 +37,7 @@ SECTIONS: Mapping[str, type[Spec]] = {
 NOT_SEARCHED: Mapping[str, str] = {
     "count_repelled": "changes no outcome; set it in `trial`",
     "epochs": "is the length of every trial; stop weak ones by `stop` instead",
+    "log_every": "changes no outcome; set it in `trial`",
     "seed": "is not searched: finalists are repeated with `finalists.seeds`",
 }
 

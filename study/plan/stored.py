@@ -7,7 +7,6 @@ two specs of *this* version: what the journal holds, parsed, and what the user a
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -16,6 +15,7 @@ from study.data import DATASETS
 from study.losses import LOSSES
 from study.plan.draw import SHARED, shared_settings
 from study.plan.load import parse_study, read_study
+from study.plan.removed import without_removed
 from study.plan.study import StudySpec
 from study.spec import parse
 
@@ -101,7 +101,7 @@ def _given(spec: StudySpec) -> dict[str, Any]:
 
 def _without_defaults(data: Mapping[str, Any], given: set[str]) -> dict[str, Any]:
     """Leave out the shared settings that nobody gave, so that they do not count as given."""
-    rest = copy.deepcopy(dict(data))
+    rest = without_removed(data)
     part = _contrastive(rest)
     plugin = LOSSES.get(str(part.get("name")))
     for name in set(SHARED) - given:

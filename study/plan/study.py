@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal, final
+from typing import Annotated, Literal, final
 
 from pydantic import Field, SerializeAsAny
 
@@ -57,14 +57,18 @@ class ResourcesSpec(Spec):
     cpus_per_worker: int = Field(default=1, ge=1)
     """CPU cores, and torch threads, of each worker."""
 
-    gpus_per_worker: int = Field(default=0, ge=0, le=1)
-    """GPUs of each worker: 0 or 1."""
+    gpus_per_worker: Literal["auto"] | Annotated[int, Field(ge=0, le=1)] = "auto"
+    """GPUs of each worker: 0 or 1; auto: 1 where there are GPUs."""
 
     lanes: Literal["auto"] | int = "auto"
     """Trials at a time; auto: as many as fit."""
 
-    isolated: bool = False
-    """Start the worker group anew for every trial: slower, for encoders that leave a mess."""
+    wait_minutes: float = Field(default=30, ge=0)
+    """How long a cluster may have room for no trial before the study is interrupted."""
+
+    stall_minutes: float = Field(default=30, gt=0)
+    """A trial fails if one of its training steps takes longer, or if a worker gives no sign of
+    life for so long. Evaluating, probing and starting may take as long as they take."""
 
     def problems(self) -> Iterator[Problem]:
         """Yield a problem if a number of lanes is not above 0."""

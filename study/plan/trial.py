@@ -92,6 +92,10 @@ class TrialSettings(Spec):
     seed: int = Field(default=0, ge=0, lt=2**31)
     """Decides initial weights, order of samples and dropout."""
 
+    log_every: int | None = Field(default=None, ge=1)
+    """Steps between two lines of the training log, which has one at the end of every epoch
+    anyway; None for no others. Every line waits for the device once."""
+
     count_repelled: bool = False
     """Whether to measure ``train/repelled_positives``: the share of positive pairs whose softmax
     share exceeds their weight, which a plain contrastive gradient pushes apart. It visits all

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeAlias, final
 
 from study.plan import (
@@ -20,14 +21,16 @@ from study.plan import (
     SessionStarted,
     StudyEnded,
     StudyStarted,
+    TrainedRun,
     TrialEnded,
     TrialRun,
     TrialStarted,
 )
+from study.plan.trainlog import EpochLog
 from study.spec import TrialState
 from study.tracking.openings import Opening, Openings
 from study.tracking.summary import summary_metrics, summary_tags
-from study.tracking.writes import Status, Write, points
+from study.tracking.writes import Point, Status, Write, points
 
 _STATUS: Mapping[TrialState, Status] = {
     TrialState.COMPLETE: "FINISHED",
@@ -40,12 +43,16 @@ _OfStudy: TypeAlias = (
     StudyStarted | SessionStarted | LanesPlanned | ModelRegistered | ReportWritten | StudyEnded
 )
 
+EpochsOf: TypeAlias = Callable[[TrainedRun], Iterable[EpochLog]]
+
 
 @final
 class Ledger:
     """Turns events into writes, one after another; remembers what they were about."""
 
     def __init__(self) -> None:
+        self.epochs_of: EpochsOf = lambda _: ()
+        """Returns what a run wrote of its epochs, which the journal does not hold."""
         self._record = Record()
         self._openings: Openings | None = None
         self._runs: dict[RunId, Opening] = {}
@@ -133,7 +140,22 @@ class Ledger:
     def _rung(self, event: RungReached) -> Iterator[Write]:
         if event.run in self._runs:
             values = points(event.metrics, event.time, event.epoch)
+            values += self._epochs(event.run, event.epoch, event.metrics)
             yield Write(self._runs[event.run], event.time, points=values)
+
+    def _epochs(
+        self, run: TrainedRun, until: float, known: Mapping[str, float]
+    ) -> tuple[Point, ...]:
+        """Return how training went since the rung before, without what is known of ``until``."""
+        rungs = self._record.rungs.get(run, {})
+        since = max((epoch for epoch in rungs if epoch < until), default=0)
+        return tuple(
+            Point(name, value, line.time, line.epoch)
+            for line in self.epochs_of(run)
+            if line.ends_epoch and since < line.epoch <= until
+            for name, value in line.metrics.items()
+            if line.epoch < until or name not in known
+        )
 
     def _marked(self, event: RunRetried | FinalistsRanked) -> Iterator[Write]:
         run = event.run if isinstance(event, RunRetried) else event.winner
@@ -177,11 +199,15 @@ class Ledger:
         )
         yield from self._end(event.run, event.time, event.state, event.reason)
 
-    def _end(self, run: RunId, time: float, state: TrialState, reason: str) -> Iterator[Write]:
+    def _end(
+        self, run: TrainedRun, time: float, state: TrialState, reason: str
+    ) -> Iterator[Write]:
         opening = self._open.pop(run, None)
         if opening is not None:
             tags = {"trial.state": state.value} | ({"reason": reason} if reason else {})
-            yield Write(opening, time, tags=tags, status=_STATUS[state])
+            # One that failed came to no rung with its last epochs.
+            rest = self._epochs(run, math.inf, {})
+            yield Write(opening, time, points=rest, tags=tags, status=_STATUS[state])
 
     def _concluded(self, event: StudyEnded, study: Opening) -> Iterator[Write]:
         tags = {"trial.state": TrialState.FAIL.value, "reason": "the study ended first"}

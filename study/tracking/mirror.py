@@ -13,11 +13,13 @@ import math
 import threading
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import final
 
 from study.plan import AnyEvent, Journal, RunId, RunOpened, StudyStarted, now
 from study.plan.moved import report_page
+from study.plan.trainlog import LOGS_FOLDER, read_training_log
 from study.tracking.artifacts import log_artifacts
 from study.tracking.cursor import events_held, save_cursor
 from study.tracking.ledger import Ledger
@@ -214,6 +216,7 @@ class Mirror:
         held = min(events_held(self._folder, names, self._study_id), len(events))
         self._announced = {one.run: one.run_id for one in events if isinstance(one, RunOpened)}
         ledger = Ledger()
+        ledger.epochs_of = partial(read_training_log, self._folder / LOGS_FOLDER)
         given = by_run(write for event in events[:held] for write in ledger.take(event))
         # What the store was given and does not have: somebody deleted it. Without the parent
         # all runs are written again, since each names it.

@@ -4,7 +4,7 @@
 :func:`run_trial` loops over it. :func:`read_outcome` reads what a finalist run left behind.
 """
 
-from study.training.checkpoint import read_facts
+from study.training.checkpoint import whole_facts
 from study.training.finish import (
     OUTCOME_FILE,
     SCORES_FILE,
@@ -12,19 +12,23 @@ from study.training.finish import (
     read_outcome,
     read_scores,
 )
+from study.training.progress import Phase, Progress
 from study.training.trial import Trial, run_trial
-from study.training.world import Alone, Workers, World
+from study.training.world import OTHER_FAILED, Alone, Workers, World
 
 __all__ = [
+    "OTHER_FAILED",
     "OUTCOME_FILE",
     "SCORES_FILE",
     "Alone",
     "Outcome",
+    "Phase",
+    "Progress",
     "Trial",
     "Workers",
     "World",
-    "read_facts",
     "read_outcome",
     "read_scores",
     "run_trial",
+    "whole_facts",
 ]

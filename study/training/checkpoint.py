@@ -12,7 +12,7 @@ from typing import Any, final
 
 import torch
 from pydantic import ValidationError
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -67,8 +67,32 @@ def read(folder: Path) -> tuple[dict[str, Tensor], Facts]:
     facts = read_facts(folder)
     try:
         return load_file(folder / TENSORS_FILE), facts
-    except (OSError, SafetensorError):
-        raise TrialError(Problem(str(folder), "must be a whole checkpoint")) from None
+    except (OSError, SafetensorError) as error:
+        raise TrialError(Problem(str(folder), "must be a whole checkpoint")) from error
+
+
+def whole_facts(folder: Path, digest: str = "") -> Facts:
+    """Return the facts of a checkpoint that can be resumed from; no tensor is read.
+
+    Args:
+        folder: Of the checkpoint.
+        digest: Of the trial that it must be of; empty: of any.
+
+    Raises:
+        TrialError: If it is missing, damaged, or of another trial.
+        StoreError: If a newer version of this package wrote it.
+    """
+    facts = read_facts(folder)
+    try:
+        # Opening compares what the file says of itself with its length: a torn one is refused.
+        with safe_open(folder / TENSORS_FILE, framework="pt"):
+            pass
+    except (OSError, SafetensorError) as error:
+        raise TrialError(Problem(str(folder), "must be a whole checkpoint")) from error
+    if digest and facts.trial_digest != digest:
+        rule = f"must be a checkpoint of trial {digest}, not of {facts.trial_digest}"
+        raise TrialError(Problem(str(folder), rule))
+    return facts
 
 
 def read_facts(folder: Path) -> Facts:
@@ -85,8 +109,8 @@ def read_facts(folder: Path) -> Facts:
             rule = f"must have schema_version {SCHEMA_VERSION} or less, not {version}"
             raise StoreError(Problem(str(folder), f"{rule}; use the package that wrote it"))
         return Facts.model_validate_json(text)
-    except (OSError, ValueError, KeyError, TypeError, ValidationError):
-        raise TrialError(Problem(str(folder), "must be a whole checkpoint")) from None
+    except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
+        raise TrialError(Problem(str(folder), "must be a whole checkpoint")) from error
 
 
 def tensors_of(module: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -18,6 +18,7 @@ from study.errors import Problem, TrialError
 from study.metrics import best_threshold, evaluate
 from study.training.network import Network
 from study.training.probe import Scorer, fast_probe
+from study.training.progress import Progress, Unwatched
 from study.training.world import World, on_first, share_of
 
 _CHUNK = 1024
@@ -85,7 +86,12 @@ def at_best_threshold(
 
 
 def evaluate_rung(
-    network: Network, train: PreparedSplit, val: PreparedSplit, world: World, metric: str
+    network: Network,
+    train: PreparedSplit,
+    val: PreparedSplit,
+    world: World,
+    metric: str,
+    progress: Progress | None = None,
 ) -> dict[str, float]:
     """Return ``val/METRIC`` of the fast probe, ``val/threshold`` and the head's, if any.
 
@@ -95,11 +101,15 @@ def evaluate_rung(
         val: What it is judged on, and its threshold tuned.
         world: The workers; all get the same values.
         metric: Name of the metric that tunes the threshold.
+        progress: Is told of the phases.
 
     Raises:
         TrialError: If the features are not finite.
     """
+    progress = Unwatched() if progress is None else progress
+    progress.phase("evaluating")
     of_train, of_val = embed(network, train, world), embed(network, val, world)
+    progress.phase("probing")
 
     def judge() -> dict[str, float]:
         probe = fast_probe(of_train.x_ND, of_train.y_NL.to(world.device))

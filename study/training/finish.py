@@ -27,7 +27,6 @@ from safetensors.torch import save_file
 from study.data import PreparedData
 from study.errors import Problem, StoreError
 from study.metrics import METRICS, evaluate
-from study.plan.digest import digest_of
 from study.plan.trial import TrialSpec
 from study.serving import Package, export
 from study.spec import Spec, sort_key
@@ -83,6 +82,8 @@ class Finished:
     """A trial whose training is over."""
 
     spec: TrialSpec
+    digest: str
+    """Names the trial."""
     network: Network
     data: PreparedData
     metric: str
@@ -121,7 +122,7 @@ def finish(model: Finished, folder: Path, provenance: Mapping[str, Any], world: 
     def conclude() -> Outcome:
         test_score_NL = scores(choice.scorer, test)
         outcome = Outcome(
-            trial_digest=digest_of(model.spec),
+            trial_digest=model.digest,
             dataset_digest=model.data.dataset_digest,
             val=choice.val,
             test=evaluate(test_score_NL, test.y_NL.numpy(), choice.threshold),
@@ -175,7 +176,7 @@ def _known(model: Finished, folder: Path) -> Outcome | None:
     if not (folder / OUTCOME_FILE).exists():
         return None
     outcome = read_outcome(folder)
-    own = (digest_of(model.spec), model.data.dataset_digest)
+    own = (model.digest, model.data.dataset_digest)
     return outcome if (outcome.trial_digest, outcome.dataset_digest) == own else None
 
 

@@ -12,6 +12,7 @@ the right loss and a wrong gradient, in length or even in direction.
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar, cast, final
 
@@ -19,7 +20,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from study.errors import StudyError, TrialError
+from study.errors import TrialError
 
 T = TypeVar("T")
 
@@ -79,18 +80,36 @@ def share_of(total: int, world: World) -> slice:
 def on_first(world: World, compute: Callable[[], T]) -> T:
     """Return on every worker what ``compute`` returns on rank 0, or raise what it raises.
 
-    The others wait, so this is a barrier too.
+    The others wait, so this is a barrier too. They get rank 0's error, whatever it is, or its
+    text if it cannot be sent: nobody is left waiting.
     """
-    outcome: T | StudyError | OSError | None = None
+    result: T | None = None
+    failure: Exception | None = None
     if world.rank == 0:
         try:
-            outcome = compute()
-        except (StudyError, OSError) as error:
-            outcome = error
-    outcome = world.broadcast(outcome)
-    if isinstance(outcome, StudyError | OSError):
-        raise outcome
-    return cast("T", outcome)
+            result = compute()
+        except Exception as error:  # noqa: BLE001 - the others wait for it, whatever it is
+            failure = error
+    result, sent = world.broadcast((result, failure and _sendable(failure)))
+    if failure is not None:
+        raise failure
+    if sent is not None:
+        raise sent
+    return cast("T", result)
+
+
+def _sendable(error: Exception) -> Exception:
+    """Return an error that survives pickling: itself, or one that says the same."""
+    try:
+        copy = pickle.loads(pickle.dumps(error))
+    except Exception:  # noqa: BLE001 - a class that cannot be rebuilt may raise anything
+        copy = None
+    return (
+        error if isinstance(copy, Exception) else RuntimeError(f"{type(error).__name__}: {error}")
+    )
+
+
+OTHER_FAILED = "another worker of this trial failed; its own error tells why"
 
 
 def on_all(world: World, compute: Callable[[], T]) -> T:
@@ -98,15 +117,17 @@ def on_all(world: World, compute: Callable[[], T]) -> T:
 
     A worker that went on alone would wait for the others for ever.
     """
+    result: T | None = None
+    failure: Exception | None = None
     try:
-        result, failure = compute(), None
-    except StudyError as error:
-        result, failure = None, error
+        result = compute()
+    except Exception as error:  # noqa: BLE001 - the others must learn of it, whatever it is
+        failure = error
     failed = world.mean(float(failure is not None)) > 0
     if failure is not None:
         raise failure
     if failed:
-        raise TrialError("another worker of this trial failed; its own error tells why")
+        raise TrialError(OTHER_FAILED)
     return cast("T", result)
 
 

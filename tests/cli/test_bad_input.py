@@ -71,8 +71,8 @@ def test_what_only_data_and_machine_can_tell_is_told_before_anything_starts(
     assert err.splitlines()[1:] == [
         "space.batch_size: must be at most 5549, the train split of debtags, not 100000",
         "space.batch_size: must be at least resources.workers (1000), not 64",
-        "resources.workers: 1000 x 1 = 1000 cpus are needed for one trial, "
-        f"this machine has {cores}",
+        f"resources.workers: must be at most {cores}, not 1000: this machine has {cores} CPUs, "
+        "a worker takes 1 CPU",
     ]
     assert not (tmp_path / "studies").exists()
 

@@ -53,6 +53,17 @@ def rung(value: float) -> RungReached:
     )
 
 
+def test_a_node_that_is_waited_for_is_said(journal: Journal) -> None:
+    line = "waiting for a node: a lane takes 4 CPU, the cluster has 1 node with 0 CPUs"
+    waiting = LanesPlanned(time=0.0, lanes=0, workers=1, arithmetic=line)
+    record = Record()
+    for event in (*journal.events, waiting):
+        record.add(event)
+    journal.close()
+    assert line_of(waiting, record) == line
+    assert f"waiting for {what_is_awaited(record)}" == line
+
+
 @pytest.mark.parametrize("terminal", [False, True], ids=["lines", "table"])
 def test_reasons_with_brackets_are_shown_as_they_are(journal: Journal, terminal: bool) -> None:
     end = TrialEnded(time=3.0, number=0, state=TrialState.FAIL, reason=GLOO)
@@ -74,14 +85,36 @@ def test_reasons_with_brackets_are_shown_as_they_are(journal: Journal, terminal:
         assert "0.2500" not in text, "a failed trial is worth nothing"
         assert "fail" in text
     else:
-        assert f"trial 0 fail: {GLOO}" in text
+        assert f"trial 0 fail: reg at epoch 3: {GLOO}" in text
+        assert "started" not in text, "a trial is worth one line, at its end"
+        assert "0.2500" not in text
 
 
-def test_lines_say_what_was_drawn_and_reached() -> None:
+@pytest.mark.parametrize(
+    ("state", "reason", "line"),
+    [
+        ("COMPLETE", "", "trial 0 complete: reg, val/f1_macro 0.2500 at epoch 3"),
+        ("PRUNED", "", "trial 0 pruned: reg, val/f1_macro 0.2500 at epoch 3"),
+        ("FAIL", "boom\nand why", "trial 0 fail: reg at epoch 3: boom"),
+    ],
+)
+def test_a_trial_is_one_line_at_its_end(
+    journal: Journal, state: str, reason: str, line: str
+) -> None:
     record = Record()
-    assert line_of(started(3), record) == (
-        "trial 3 started: loss.name=reg, loss.temperature=0.07123, batch_size=64"
-    )
+    end = TrialEnded(time=3.0, number=0, state=TrialState(state), reason=reason)
+    for event in (*journal.events, started(0), rung(0.25), end):
+        record.add(event)
+    journal.close()
+    assert line_of(started(0), record) is None
+    assert line_of(rung(0.25), record) is None
+    said = line_of(end, record)
+    assert said is not None
+    assert said.startswith(f"{line} (1 of ")
+
+
+def test_lines_say_what_it_runs_on() -> None:
+    record = Record()
     planned = LanesPlanned(time=0.0, lanes=2, workers=1, arithmetic="2 = 2 / 1")
     assert line_of(planned, record) == "2 = 2 / 1"
 

@@ -16,7 +16,7 @@ runner = CliRunner()
 def test_the_commands_are_these() -> None:
     commands = app.registered_commands
     names = sorted(one.name or getattr(one.callback, "__name__", "") for one in commands)
-    assert names == ["check", "list", "report", "resume", "run", "schema", "show"]
+    assert names == ["check", "list", "logs", "report", "resume", "run", "schema", "show"]
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,7 @@ def test_the_commands_are_these() -> None:
         ("run", {"--set", "--name", "--storage", "--tracking-uri", "--address"}),
         ("resume", {"--storage", "--tracking-uri", "--address"}),
         ("show", {"--json", "--storage"}),
+        ("logs", {"--follow", "--storage"}),
         ("report", {"--storage"}),
         ("list", {"--storage"}),
         ("schema", {"--storage"}),

@@ -1,11 +1,15 @@
 """A storage folder for studies, and nothing left of them afterwards."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 from real_studies import Studies
+
+# Ray reads it once, when it is imported, which here is before a study sets it.
+os.environ.setdefault("RAY_AUTH_MODE", "token")
 
 
 @pytest.fixture

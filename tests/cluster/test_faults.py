@@ -60,7 +60,13 @@ def test_a_killed_worker_costs_a_retry_and_a_second_kill_the_trial(studies: Stud
         killed |= kill_new_workers(process.pid, killed)
     process.communicate(timeout=60)
     (trial,) = studies.show()["trials"]
-    assert (trial["state"], trial["reason"]) == ("FAIL", "workers died 2 times in this rung")
+    assert trial["state"] == "FAIL"
+    # SIGKILL leaves no word; what it was at stands in the run's own log.
+    text = "workers died 2 times in this rung: rank 0 died: killed, or gone without a word"
+    assert trial["reason"].splitlines()[0].startswith(text)
+    code, out = studies.run("logs", "interface", "0", timeout_s=60)
+    assert code == 0
+    assert out.count("WARNING workers died: rank 0 died") == 2
 
 
 def kill_new_workers(pid: int, known: set[int]) -> set[int]:
@@ -156,6 +162,23 @@ def test_failed_trials_are_run_again_when_asked(studies: Studies) -> None:
     assert kinds.count("RunRetried") == 3
     assert kinds.count("TrialEnded") == 6
     assert kinds.count("TrialStarted") == 3
+
+
+def test_the_hours_end_a_trial_in_the_middle_of_its_training(studies: Studies) -> None:
+    """400 epochs without a rung take minutes, the study has 36 s."""
+    words = studies.run_words(
+        trial__epochs="4000", stop="{rule: never, rungs: [1]}", budget__trials="2",
+        budget__hours="0.01", resources__lanes="1", finalists__seeds="1",
+        dataset__train_fraction="1.0",
+    )  # fmt: skip
+    process = studies.start(*words)
+    studies.wait_for(process, lambda events: _count(events, TrialEnded) >= 1)
+    (trial, *_) = studies.show()["trials"]
+    assert (trial["state"], trial["epoch"]) == ("PRUNED", 1)
+    assert trial["reason"] == "budget.hours is used up"
+    assert trial["value"] is not None
+    # Its workers were stopped: the finalists are at work within seconds.
+    studies.wait_for(process, lambda events: "finalist" in str(events[-1]), timeout_s=60)
 
 
 def test_workers_are_not_niced(studies: Studies) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from study.errors import ResourceError
 from study.execution.cluster import ENVIRONMENT, start
+from study.plan import Node
 
 
 def test_workers_are_not_niced_and_slow_starts_are_waited_for() -> None:
@@ -28,6 +29,45 @@ def test_an_address_where_nobody_listens_is_told_at_once(tmp_path: Path) -> None
     assert str(caught.value).startswith("--address: must be local, auto or HOST:PORT")
 
 
+def test_a_ray_that_was_imported_too_early_is_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    import ray  # noqa: F401 - as a notebook may have done
+
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("RAY_worker_niceness")
+    for _ in range(2):
+        with pytest.raises(ResourceError), start("nowhere:1", tmp_path / "ray.log"):
+            pass
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert said.startswith("ray was imported before the study could set RAY_worker_niceness:")
+
+
+def test_only_the_run_sees_what_tune_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    from study.execution.run import TUNES_OWN, _environment
+
+    first, second = TUNES_OWN
+    monkeypatch.delenv(first, raising=False)
+    monkeypatch.setenv(second, "the user's")
+    with _environment(TUNES_OWN):
+        assert {name: os.environ[name] for name in TUNES_OWN} == TUNES_OWN
+    assert first not in os.environ
+    assert os.environ[second] == "the user's"
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_ray_that_runs_already_is_refused_and_left_alone(tmp_path: Path) -> None:
+    import ray
+
+    with start("local", tmp_path / "ray.log", cpus=1):
+        again = start("local", tmp_path / "other.log", cpus=1)
+        with pytest.raises(ResourceError, match="is running in this process"), again:
+            pass
+        assert ray.is_initialized()
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_a_local_ray_has_a_token_leaves_our_signals_alone_and_nothing_behind(
@@ -39,7 +79,8 @@ def test_a_local_ray_has_a_token_leaves_our_signals_alone_and_nothing_behind(
     monkeypatch.setenv("HOME", "/proc/self")
     before = signal.getsignal(signal.SIGTERM)
     with start("local", tmp_path / "ray.log", cpus=1) as cluster:
-        assert (cluster.cpus, cluster.gpus) == (1, 0)
+        assert cluster.nodes() == (Node(1, 0),)
+        assert cluster.cpus_in_use() == 0
         assert len(os.environ["RAY_AUTH_TOKEN"]) == 64
         assert signal.getsignal(signal.SIGTERM) is before
         assert ray.get(ray.remote(lambda: 3).remote()) == 3

@@ -34,18 +34,39 @@ def checkpoint(folder: Path, epoch: int) -> None:
     write(folder / f"epoch-{epoch}", {"w": torch.zeros(1)}, facts)
 
 
-def test_a_lane_goes_on_from_the_latest_checkpoint_that_can_be_read(tmp_path: Path) -> None:
-    assignment = Assignment(
-        run="trial/0", spec={}, rungs=(1, 3, 9), data="", checkpoints=str(tmp_path), metric="x"
-    )
-    assert _last_report(assignment) is None
+def assignment_in(folder: Path, digest: str = "") -> Assignment:
+    return Assignment(
+        run="trial/0", spec={}, rungs=(1, 3, 9), data="", checkpoints=str(folder), metric="x",
+        digest=digest,
+    )  # fmt: skip
+
+
+def resumed_at(folder: Path, digest: str = "") -> int | None:
+    found = _last_report(assignment_in(folder, digest))
+    return found.epoch if found else None
+
+
+def test_a_lane_resumes_from_the_latest_checkpoint(tmp_path: Path) -> None:
+    assert resumed_at(tmp_path) is None
     for epoch in (1, 3, 9):
         checkpoint(tmp_path, epoch)
-    found = _last_report(assignment)
+    found = _last_report(assignment_in(tmp_path))
     assert found is not None
     assert (found.run, found.epoch, found.metrics) == ("trial/0", 9, {"val/x": 0.9})
-    for file in (tmp_path / "epoch-9").iterdir():
-        file.write_text("torn", "utf-8")
-    found = _last_report(assignment)
-    assert found is not None
-    assert found.epoch == 3
+
+
+@pytest.mark.parametrize("torn", [["trial.json"], ["trial.safetensors"]], ids=lambda t: t[0])
+def test_a_lane_passes_over_a_torn_checkpoint(tmp_path: Path, torn: list[str]) -> None:
+    for epoch in (1, 3, 9):
+        checkpoint(tmp_path, epoch)
+    for file in torn:
+        whole = (tmp_path / "epoch-9" / file).read_bytes()
+        (tmp_path / "epoch-9" / file).write_bytes(whole[:-4])
+    assert resumed_at(tmp_path) == 3
+
+
+def test_a_lane_passes_over_checkpoints_of_another_trial(tmp_path: Path) -> None:
+    for epoch in (1, 3):
+        checkpoint(tmp_path, epoch)
+    assert resumed_at(tmp_path, "t") == 3
+    assert resumed_at(tmp_path, "of another") is None

@@ -9,8 +9,11 @@ import pytest
 import ray.exceptions
 
 from study.execution import mailbox as rules
+from study.execution.beat import Beat
+from study.execution.group_failure import GroupFailure
 from study.execution.job import Assignment, Job
-from study.execution.mailbox import Answer, Mailbox, Verdict
+from study.execution.mailbox import Mailbox
+from study.execution.verdict import Answer, Verdict
 
 
 def job(run: str = "trial/0") -> Job:
@@ -42,6 +45,9 @@ def run(scenario: Coroutine[Any, Any, None]) -> None:
 async def take(box: Mailbox, rank: int, attempt: str, seen: int = 0, *, dead: bool = False) -> Any:
     handle = Handle(dead=dead)
     return await box.next(rank, attempt, handle, pid=100 + rank, seen=seen)
+
+
+DEAD = GroupFailure(error="the actor died", dead=(0,))
 
 
 async def settle() -> None:
@@ -102,6 +108,7 @@ def test_a_group_started_anew_gets_the_unfinished_job_and_the_dead_are_not_heard
         box = Mailbox(1, stall_s=60)
         call = asyncio.ensure_future(box.call(job()))
         sequence, _ = await take(box, 0, "first")
+        assert await box.group_failed(DEAD)
         again, given = await take(box, 0, "second")
         assert (again, given) == (sequence, job())
         await box.post(sequence, 0, "first", Answer(ok=True, value="of the dead"))
@@ -121,9 +128,14 @@ def test_a_job_whose_workers_die_twice_fails_and_the_group_is_healthy(workers: i
         for attempt in range(2):
             names = [f"{attempt}-{rank}" for rank in range(workers)]
             await asyncio.gather(*(take(box, rank, name) for rank, name in enumerate(names)))
+            assert await box.group_failed(DEAD)
         third = asyncio.ensure_future(take(box, 0, "third"))
         verdict = await call
-        assert verdict == Verdict(ok=False, value="workers died 2 times in this rung")
+        assert not verdict.ok
+        assert verdict.healthy
+        assert not verdict.is_machine_fault
+        text = "workers died 2 times in this rung: rank 0 died: killed, or gone without a word"
+        assert verdict.value.splitlines()[0] == f"{text}; its log is empty"
         assert not third.done(), "the poisonous job was handed out a third time"
         third.cancel()
 
@@ -137,6 +149,8 @@ def test_a_death_between_jobs_counts_for_none() -> None:
             waiting = asyncio.ensure_future(take(box, 0, f"idle {attempt}"))
             await settle()
             waiting.cancel()
+            box._has_worked = True
+            assert await box.group_failed(DEAD)
         call = asyncio.ensure_future(box.call(job()))
         sequence, _ = await take(box, 0, "alive")
         await box.post(sequence, 0, "alive", Answer(ok=True, value=1))
@@ -164,6 +178,7 @@ def test_an_error_because_the_other_rank_died_is_not_the_jobs_fault() -> None:
         await box.post(1, 1, "b", Answer(ok=False, value="connection closed by peer"))
         await asyncio.sleep(0.5)
         assert not call.done()
+        await box.group_failed(DEAD)
         await asyncio.gather(take(box, 0, "a2"), take(box, 1, "b2"))
         for rank, attempt in enumerate(("a2", "b2")):
             await box.post(1, rank, attempt, Answer(ok=True, value="done"))
@@ -183,20 +198,148 @@ def test_an_error_of_the_only_rank_leaves_the_group_healthy() -> None:
     run(scenario())
 
 
-def test_workers_that_took_a_job_and_fell_silent_fail_it_but_a_slow_start_does_not() -> None:
+def test_a_worker_without_heartbeats_fails_but_a_slow_start_does_not() -> None:
     async def scenario() -> None:
         box = Mailbox(1, stall_s=0.5)
         call = asyncio.ensure_future(box.call(job()))
         await asyncio.sleep(1.5)
         assert not call.done(), "a slow start was taken for a failure"
         sequence, _ = await take(box, 0, "a")
-        for step in range(4):
+        for _ in range(4):
             await asyncio.sleep(0.3)
-            await box.progress(sequence, step, 4)
+            await box.beat(sequence, 0, "a", Beat("evaluating"))
         assert not call.done(), "a worker that gives signs of life was given up"
         verdict = await call
         assert (verdict.ok, verdict.healthy) == (False, False)
-        assert "no sign of life" in verdict.value
+        assert verdict.value == "rank 0: no sign of life for 0 s while evaluating"
+
+    run(scenario())
+
+
+def test_a_training_step_must_end_though_heartbeats_come() -> None:
+    async def scenario() -> None:
+        box = Mailbox(2, stall_s=0.5)
+        call = asyncio.ensure_future(box.call(job()))
+        (sequence, _), _ = await asyncio.gather(take(box, 0, "a"), take(box, 1, "b"))
+        for step in range(10):
+            await asyncio.sleep(0.2)
+            # Rank 1 evaluates: however long, that is none of a step's limit.
+            await box.beat(sequence, 1, "b", Beat("evaluating"))
+            await box.beat(sequence, 0, "a", Beat("training", min(step, 4), 9))
+            if call.done():
+                break
+        assert step > 5
+        verdict = await call
+        assert (verdict.ok, verdict.healthy) == (False, False)
+        assert verdict.value == "rank 0: training step 5 of 9 took over 0 s"
+
+    run(scenario())
+
+
+def test_a_group_that_never_starts_fails_the_machine_not_the_trial() -> None:
+    async def scenario() -> None:
+        box = Mailbox(1, stall_s=60)
+        call = asyncio.ensure_future(box.call(job()))
+        for attempt in range(3):
+            await box.arrive(0, str(attempt), 1, "")
+            await box.raised(0, str(attempt), f"ImportError: no module {attempt}\nTraceback")
+            assert not call.done()
+            goes_on = await box.group_failed(GroupFailure("[Rank 0]", raised={0: "wrapped"}))
+            assert goes_on == (attempt < 2)
+        verdict = await call
+        assert (verdict.ok, verdict.is_machine_fault) == (False, True)
+        text = "workers failed to start 3 times in a row: rank 0: ImportError: no module 2"
+        assert verdict.value.splitlines()[0] == text
+
+    run(scenario())
+
+
+def test_a_start_that_works_forgives_those_that_failed() -> None:
+    async def scenario() -> None:
+        box = Mailbox(1, stall_s=60)
+        for attempt in range(5):
+            call = asyncio.ensure_future(box.call(job()))
+            assert await box.group_failed(GroupFailure("a port was taken"))
+            assert await box.group_failed(GroupFailure("a port was taken"))
+            sequence, _ = await take(box, 0, str(attempt))
+            await box.post(sequence, 0, str(attempt), Answer(ok=True, value=1))
+            assert (await call).ok
+            assert await box.group_failed(DEAD), "an idle death counts for nothing"
+
+    run(scenario())
+
+
+def test_a_lost_machine_counts_neither_as_death_nor_start() -> None:
+    async def scenario() -> None:
+        box = Mailbox(1, stall_s=60)
+        call = asyncio.ensure_future(box.call(job()))
+        lost = GroupFailure("its node has died", dead=(0,), counts=False)
+        for attempt in range(4):
+            await take(box, 0, str(attempt))
+            assert await box.group_failed(lost)
+            assert await box.group_failed(lost)
+        sequence, _ = await take(box, 0, "last")
+        await box.post(sequence, 0, "last", Answer(ok=True, value=1))
+        assert (await call).ok
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("kinds", "healthy"),
+    [
+        ((Answer(ok=False, value="NaN", is_expected=True),) * 2, True),
+        ((Answer(ok=True, value=1), Answer(ok=False, value="x", is_expected=True)), True),
+        ((Answer(ok=False, value="x", is_expected=True), Answer(ok=False, value="y")), False),
+        ((Answer(ok=False, value="x", is_expected=True, is_sick=True),) * 2, False),
+    ],
+    ids=["all expected", "one expected", "one not expected", "sick"],
+)
+def test_a_group_stays_if_all_its_ranks_answered_as_expected(
+    kinds: tuple[Answer, Answer], healthy: bool
+) -> None:
+    async def scenario() -> None:
+        box = Mailbox(2, stall_s=60)
+        call = asyncio.ensure_future(box.call(job()))
+        (sequence, _), _ = await asyncio.gather(take(box, 0, "a"), take(box, 1, "b"))
+        for rank, attempt in enumerate("ab"):
+            await box.post(sequence, rank, attempt, kinds[rank])
+        verdict = await call
+        assert (verdict.ok, verdict.healthy) == (False, healthy)
+
+    run(scenario())
+
+
+def test_a_sick_worker_is_replaced_though_it_is_alone() -> None:
+    async def scenario() -> None:
+        box = Mailbox(1, stall_s=60)
+        call = asyncio.ensure_future(box.call(job()))
+        sequence, _ = await take(box, 0, "a")
+        error = Answer(ok=False, value="CUDA error", is_sick=True)
+        await box.post(sequence, 0, "a", error)
+        assert await call == Verdict(ok=False, value="CUDA error", healthy=False)
+
+    run(scenario())
+
+
+def test_the_most_telling_of_several_errors_speaks() -> None:
+    async def scenario() -> None:
+        box = Mailbox(2, stall_s=60)
+        for first in (
+            Answer(ok=False, value="own", is_expected=True),
+            Answer(ok=False, value="full", is_expected=True, is_machine_fault=True),
+        ):
+            call = asyncio.ensure_future(box.call(job()))
+            seen = box._call.sequence
+            (sequence, _), _ = await asyncio.gather(
+                take(box, 0, "a", seen), take(box, 1, "b", seen)
+            )
+            other = Answer(ok=False, value="another", is_expected=True, is_collateral=True)
+            await box.post(sequence, 0, "a", other)
+            await box.post(sequence, 1, "b", first)
+            verdict = await call
+            assert verdict.value == first.value
+            assert verdict.is_machine_fault == first.is_machine_fault
 
     run(scenario())
 
@@ -222,5 +365,23 @@ def test_status_tells_who_is_there_and_what_is_done() -> None:
         assert (status["run"], status["ready"], status["workers"]) == ("trial/0", 1, 2)
         for task in (waiting, call):
             task.cancel()
+
+    run(scenario())
+
+
+def test_a_job_that_is_stopped_ends_and_its_workers_with_it() -> None:
+    async def scenario() -> None:
+        box = Mailbox(1, stall_s=60)
+        call = asyncio.ensure_future(box.call(job("trial/3")))
+        await take(box, 0, "a")
+        await box.stop("trial/4")
+        await settle()
+        assert not call.done()
+        await box.stop("trial/3")
+        assert await call == Verdict(ok=False, value="stopped", healthy=False)
+        again = asyncio.ensure_future(box.call(job("trial/5")))
+        await settle()
+        await box.stop("trial/5")
+        assert (await again).healthy, "nobody had taken it"
 
     run(scenario())

@@ -9,7 +9,7 @@ from study.pipeline.disks import Disks
 from study.pipeline.home import Home
 from study.pipeline.preflight import Place, preflight_file
 from study.pipeline.space import DiskNeed, disk_need, size, space_problems
-from study.plan import LanePlan, load
+from study.plan import LanePlan, LaneShape, load
 from tests.pipeline.test_home import begin
 
 FILE = Path("search_spaces/interface.yaml")
@@ -62,7 +62,8 @@ def test_sizes_are_said_with_their_unit(number: int, text: str) -> None:
 def test_the_largest_network_that_can_be_drawn_counts(tmp_path: Path) -> None:
     sets = ["trial.encoder.max_words=100", "space.encoder.dim=[4, 8, 16]"]
     spec = load(FILE, sets)
-    found = disk_need(spec, spec.dataset.open(), LanePlan(2, ""), Home(tmp_path))
+    lanes = LanePlan(2, LaneShape(1, cpus=1, gpus=0), "")
+    found = disk_need(spec, spec.dataset.open(), lanes, Home(tmp_path))
     small = load(FILE, ["trial.encoder.max_words=100", "trial.encoder.dim=16"])
     assert (
         found.parameters == disk_need(small, small.dataset.open(), None, Home(tmp_path)).parameters

@@ -13,10 +13,14 @@ from study.plan import (
     SessionStarted,
     StudyEnded,
     StudyRun,
+    StudySpec,
+    StudyStarted,
     TrialEnded,
     TrialRun,
+    TrialStarted,
 )
-from study.spec import TrialState
+from study.plan.trainlog import EpochLog
+from study.spec import TrialState, parse
 from study.tracking.ledger import Ledger
 from study.tracking.writes import Write
 from tests.tracking.story import BEGAN
@@ -73,3 +77,50 @@ def test_a_trial_that_goes_on_after_a_failed_session_runs_again(story: list[AnyE
     ]
     statuses = [one.status for one in writes_of(events) if one.opening.run == TrialRun(0)]
     assert statuses == [None, None, "FAILED", "RUNNING", "FINISHED"]
+
+
+def epoch(number: int, loss: float | None, *, ends: bool = True) -> EpochLog:
+    return EpochLog(
+        epoch=number, epochs=9, step=10 * number - (not ends), steps=90, loss=loss,
+        learning_rate=0.01, grad_norm=0.4, grad_norm_max=0.5, samples_per_s=100.0,
+        memory_gb=0.5, seconds=1.0, time=BEGAN + number,
+    )  # fmt: skip
+
+
+def test_epochs_between_rungs_come_with_the_next_rung() -> None:
+    run = TrialRun(0)
+    spec = parse(
+        StudySpec,
+        {"name": "quick", "dataset": {"name": "debtags"}, "space": {"batch_size": [64, 128]}},
+    )
+    ledger = Ledger()
+    lines = [epoch(n, n / 10) for n in (1, 2)] + [epoch(3, 0.4, ends=False), epoch(3, 0.3)]
+    ledger.epochs_of = lambda asked: lines if asked == run else []
+    begun = StudyStarted(
+        time=BEGAN, name="quick", spec=spec.model_dump(mode="json"), spec_digest="",
+        dataset_digest="", label_names=(), sizes={}, git_commit=None, package_version="",
+    )  # fmt: skip
+    ledger.take(begun)
+    ledger.take(
+        TrialStarted(
+            time=BEGAN, number=0, params={"batch_size": 64}, digest="", loss="reg",
+            family="contrastive",
+        )
+    )  # fmt: skip
+
+    def losses(event: AnyEvent) -> list[tuple[int, float, float]]:
+        return [
+            (one.step, one.value, one.time)
+            for write in ledger.take(event)
+            for one in write.points
+            if one.name == "train/loss"
+        ]
+
+    known = {"train/loss": 0.1}
+    first = RungReached(time=BEGAN + 9, run=run, epoch=1, metrics=known, seconds=1.0)
+    assert losses(first) == [(1, 0.1, BEGAN + 9)], "told twice"
+    third = RungReached(time=BEGAN + 10, run=run, epoch=3, metrics={}, seconds=1.0)
+    assert losses(third) == [(2, 0.2, BEGAN + 2), (3, 0.3, BEGAN + 3)]
+    lines += [epoch(4, 0.5), epoch(5, None)]
+    end = TrialEnded(time=BEGAN + 11, number=0, state=TrialState.FAIL)
+    assert losses(end) == [(4, 0.5, BEGAN + 4)]

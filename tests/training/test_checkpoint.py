@@ -99,3 +99,35 @@ def test_weights_that_do_not_fit_are_refused(
     checkpoint.write(saved, tensors, facts)
     with pytest.raises(TrialError, match="must be a whole checkpoint"):
         Trial(make_spec(loss=LOSS), data).load(saved)
+
+
+@pytest.mark.parametrize("length", [0, 4, 100, -1])
+def test_torn_tensors_are_noticed_without_reading_them(saved: Path, length: int) -> None:
+    assert checkpoint.whole_facts(saved).epoch == 1
+    file = saved / "trial.safetensors"
+    file.write_bytes(file.read_bytes()[:length])
+    assert checkpoint.read_facts(saved).epoch == 1
+    with pytest.raises(TrialError, match="must be a whole checkpoint"):
+        checkpoint.whole_facts(saved)
+
+
+def test_a_checkpoint_of_another_trial_is_not_resumed_from(saved: Path) -> None:
+    own = checkpoint.read_facts(saved).trial_digest
+    assert checkpoint.whole_facts(saved, own).trial_digest == own
+    with pytest.raises(TrialError, match=f"must be a checkpoint of trial other, not of {own}"):
+        checkpoint.whole_facts(saved, "other")
+
+
+def test_a_stored_digest_outlives_a_change_of_defaults(
+    make_spec: MakeSpec, data: PreparedData, tmp_path: Path
+) -> None:
+    """What a later version calls the same settings does not matter."""
+    spec = make_spec()
+    first = Trial(spec, data, digest="stored")
+    first.save(tmp_path / "rung", first.advance(3))
+    assert json.loads((tmp_path / "rung" / "trial.json").read_text())["trial_digest"] == "stored"
+    again = Trial(spec, data, digest="stored")
+    again.load(tmp_path / "rung")
+    assert again.finish(tmp_path / "final", {}).trial_digest == "stored"
+    with pytest.raises(TrialError, match="must be a checkpoint of trial"):
+        Trial(spec, data).load(tmp_path / "rung")

@@ -105,7 +105,7 @@ def model(make_spec: MakeSpec, data: PreparedData) -> Callable[..., Finished]:
         spec = make_spec(loss={"name": loss})
         torch.manual_seed(0)
         network = build_network(spec, data.state, len(data.label_names))
-        return Finished(spec, network, data, metric)
+        return Finished(spec, digest_of(spec), network, data, metric)
 
     return make
 

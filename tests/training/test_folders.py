@@ -1,5 +1,6 @@
 """Folders that are there whole or not at all."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -38,3 +39,23 @@ def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
         fail()
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
     assert [path.name for path in folder.iterdir()] == ["a"]
+
+
+def test_all_is_on_disk_before_it_is_in_place_and_its_place_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "folder"
+    done: list[tuple[str, bool]] = []
+    sync = os.fsync
+
+    def note(handle: int) -> None:
+        done.append((Path(f"/proc/self/fd/{handle}").readlink().name, folder.exists()))
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", note)
+    with written_whole(folder) as new:
+        (new / "deep").mkdir()
+        (new / "deep" / "a").write_text("1")
+        (new / "b").write_text("2")
+    assert sorted(done[:-1]) == [(name, False) for name in ("a", "b", "deep", "new")]
+    assert done[-1] == (tmp_path.name, True)

@@ -3,6 +3,7 @@
 import itertools
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
@@ -18,13 +19,30 @@ from study.metrics import METRICS
 from study.models import ENCODERS, BowSpec
 from study.plan import TrialSpec, searchable_paths
 from study.plan.paths import PLUGINS, SECTIONS
+from study.plan.trainlog import EpochLog
 from study.spec import Spec, WordCounts
-from study.training import Alone, Trial, run_trial
+from study.training import Alone, Phase, Trial, run_trial
 from study.training.evaluate import evaluate_rung
 from study.training.network import build_network
 from study.training.step import learnt_temperature
 
 MakeSpec = Callable[..., TrialSpec]
+
+
+@dataclass
+class Listener:
+    """Progress that remembers all that it was told."""
+
+    on_step: Callable[[], object] = lambda: None
+    phases: list[Phase] = field(default_factory=list)
+    steps: list[tuple[int, int]] = field(default_factory=list)
+
+    def phase(self, name: Phase) -> None:
+        self.phases.append(name)
+
+    def step(self, step: int, steps: int) -> None:
+        self.steps.append((step, steps))
+        self.on_step()
 
 
 def state_of(trial: Trial, folder: Path) -> dict[str, Tensor]:
@@ -139,7 +157,8 @@ def test_every_epoch_has_batches_of_its_own(make_spec: MakeSpec, data: PreparedD
 
 def test_every_epoch_has_dropout_of_its_own(make_spec: MakeSpec, data: PreparedData) -> None:
     seeds: list[int] = []
-    Trial(make_spec(), data).advance(3, lambda step, steps: seeds.append(torch.initial_seed()))
+    listener = Listener(on_step=lambda: seeds.append(torch.initial_seed()))
+    Trial(make_spec(), data, progress=listener).advance(3)
     assert len(set(seeds)) == 3
 
 
@@ -165,13 +184,73 @@ def test_the_generator_of_the_caller_is_left_alone(
     assert torch.rand(1).equal(expected)
 
 
-def test_progress_is_told_after_every_step(make_spec: MakeSpec, data: PreparedData) -> None:
-    told: list[tuple[int, int]] = []
-    trial = Trial(make_spec(), data)
-    trial.advance(1, lambda step, steps: told.append((step, steps)))
-    assert told == [(step, 15) for step in range(1, 6)]
-    trial.advance(3, lambda step, steps: told.append((step, steps)))
-    assert told[5:] == [(step, 15) for step in range(6, 16)]
+def test_every_step_and_every_phase_is_told(
+    make_spec: MakeSpec, data: PreparedData, tmp_path: Path
+) -> None:
+    listener = Listener()
+    trial = Trial(make_spec(), data, progress=listener)
+    trial.advance(1)
+    assert listener.steps == [(step, 15) for step in range(1, 6)]
+    trial.save(tmp_path / "rung", trial.advance(3))
+    assert listener.steps[5:] == [(step, 15) for step in range(6, 16)]
+    trial.load(tmp_path / "rung")
+    trial.finish(tmp_path / "final", {})
+    rung = ["training", "evaluating", "probing"]
+    expected = [*rung, *rung, "checkpointing", "building", "finishing"]
+    assert listener.phases == expected
+
+
+def test_every_epoch_is_noted(make_spec: MakeSpec, data: PreparedData, tmp_path: Path) -> None:
+    noted: list[EpochLog] = []
+    trial = Trial(make_spec(), data, note_epoch=noted.append)
+    losses = [trial.advance(epoch)["train/loss"] for epoch in (1, 2)]
+    trial.save(tmp_path / "rung", {})
+    losses.append(trial.advance(3)["train/loss"])
+    assert [(one.epoch, one.step, one.epochs, one.steps) for one in noted] == [
+        (1, 5, 3, 15),
+        (2, 10, 3, 15),
+        (3, 15, 3, 15),
+    ]
+    assert [one.loss for one in noted] == losses
+    assert all(one.ends_epoch for one in noted)
+    for one in noted:
+        assert one.grad_norm is not None
+        assert one.grad_norm_max is not None
+        assert 0 < one.grad_norm <= one.grad_norm_max
+        assert 0.05 < one.memory_gb < 50
+        assert one.samples_per_s == pytest.approx(60 / one.seconds)
+    assert noted[0].learning_rate > noted[2].learning_rate
+    resumed: list[EpochLog] = []
+    again = Trial(make_spec(), data, note_epoch=resumed.append)
+    again.load(tmp_path / "rung")
+    again.advance(3)
+    assert [(one.step, one.loss, one.grad_norm) for one in resumed] == [
+        (one.step, one.loss, one.grad_norm) for one in noted[2:]
+    ]
+
+
+def test_lines_within_an_epoch_change_nothing(
+    make_spec: MakeSpec, data: PreparedData, tmp_path: Path
+) -> None:
+    found = []
+    for place, log_every in (("a", None), ("b", 2)):
+        noted: list[EpochLog] = []
+        trial = Trial(make_spec(log_every=log_every), data, note_epoch=noted.append)
+        metrics = trial.advance(2)
+        del metrics["perf/samples_per_s"]
+        found.append((metrics, state_of(trial, tmp_path / place), noted))
+    assert found[0][0] == found[1][0]
+    assert_identical(found[0][1], found[1][1])
+    assert [one.step for one in found[1][2]] == [2, 4, 5, 6, 8, 10]
+    assert [one.loss for one in found[1][2] if one.ends_epoch] == [one.loss for one in found[0][2]]
+
+
+def test_a_loss_that_is_not_finite_is_noted(make_spec: MakeSpec, data: PreparedData) -> None:
+    noted: list[EpochLog] = []
+    steep = make_spec(loss={"name": "reg"}, optimizer={"learning_rate": 1e38})
+    with pytest.raises(TrialError, match="must be finite"):
+        Trial(steep, data, note_epoch=noted.append).advance(2)
+    assert [one.loss for one in noted] == [None]
 
 
 @pytest.mark.parametrize("epoch", [0, 1, 4])

@@ -21,7 +21,7 @@ from study.data import PreparedData
 from study.errors import DataError, TrialError
 from study.losses import CONTRASTIVE, LOSSES
 from study.plan import TrialSpec
-from study.training import Alone, Trial, Workers, World
+from study.training import Alone, Phase, Trial, Workers, World
 from study.training.evaluate import embed
 from study.training.network import build_network
 from study.training.step import BatchLoss, distributed
@@ -151,6 +151,18 @@ def collectives(world: World) -> dict[str, Tensor]:
     return found
 
 
+class UnsendableError(Exception):
+    """Pickles, but cannot be rebuilt."""
+
+    def __init__(self, first: str, second: str) -> None:
+        super().__init__(f"{first} {second}")
+
+
+def raise_on(world: World, rank: int, error: Exception) -> None:
+    if world.rank == rank:
+        raise error
+
+
 def agreement(world: World) -> None:
     """Values and errors of one worker reach all of them."""
     assert on_first(world, lambda: {"rank": world.rank}) == {"rank": 0}
@@ -165,6 +177,14 @@ def agreement(world: World) -> None:
 
     with pytest.raises(DataError, match="the disk is gone"):
         on_first(world, lambda: fail_on(0))
+    with pytest.raises(FloatingPointError, match="of rank 0"):
+        on_first(world, lambda: raise_on(world, 0, FloatingPointError("of rank 0")))
+    unsendable = RuntimeError if world.rank else UnsendableError
+    with pytest.raises(unsendable, match="cannot be sent"):
+        on_first(world, lambda: raise_on(world, 0, UnsendableError("cannot", "be sent")))
+    odd = ValueError if world.rank == world.size - 1 else TrialError
+    with pytest.raises(odd):
+        on_all(world, lambda: raise_on(world, world.size - 1, ValueError("odd")))
     assert on_first(world, lambda: fail_on(world.size)) == 0
     expected = DataError if world.rank == world.size - 1 else TrialError
     with pytest.raises(expected):
@@ -174,8 +194,15 @@ def agreement(world: World) -> None:
 def dropout_seed(world: World, data: PreparedData) -> Tensor:
     """Return what this worker's random numbers start from in the first epoch."""
     seeds: list[int] = []
-    trial = Trial(spec_of(SPECS["bce"]), data, world)
-    trial.advance(1, lambda step, steps: seeds.append(torch.initial_seed() % 2**32))
+
+    class Listener:
+        def phase(self, name: Phase) -> None:
+            pass
+
+        def step(self, step: int, steps: int) -> None:
+            seeds.append(torch.initial_seed() % 2**32)
+
+    Trial(spec_of(SPECS["bce"]), data, world, progress=Listener()).advance(1)
     return torch.tensor(seeds[0])
 
 
