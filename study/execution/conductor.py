@@ -16,6 +16,7 @@ from typing import Any, final
 from study.errors import ConfigError, DataError, MachineError, StoreError
 from study.execution.assign import Assigner, Places
 from study.execution.choose import choose_finalists
+from study.execution.hours import Hours
 from study.execution.job import Assignment, Report
 from study.losses import LOSSES
 from study.plan import (
@@ -42,9 +43,6 @@ from study.search import (
     RestoredTrial,
     Rivals,
     next_classifier,
-    seconds_for_search,
-    seconds_of_runs,
-    seeds_in_time,
 )
 from study.spec import TrialState
 
@@ -90,6 +88,7 @@ class Conductor:
         for event in journal.events:
             self.record.add(event)
         journal.listen(lambda _, event: self.record.add(event))
+        self._hours = Hours(spec, self.record, clock)
         self._assigner = Assigner(spec, self.record, places, self._objective.name)
         trials = [self._restored(number) for number in self.record.started]
         self._proposer.restore(trials)
@@ -146,7 +145,7 @@ class Conductor:
         Such a trial is pruned at its last rung. Of one without a rung the sampler learns
         nothing.
         """
-        if self.record.chosen is not None or self._has_time():
+        if self.record.chosen is not None or self._hours.allow_search(self.lanes):
             return []
         expired: list[TrainedRun] = [run for run in self._live if isinstance(run, TrialRun)]
         for run in expired:
@@ -171,8 +170,8 @@ class Conductor:
 
     def _trim_seeds(self) -> None:
         """Leave out the finalists' later seeds once the hours are used up."""
-        chosen, hours = self.record.chosen, self._spec.budget.hours
-        if chosen is None or hours is None or self._seconds_spent() < hours * 3600:
+        chosen = self.record.chosen
+        if chosen is None or not self._hours.are_over():
             return
         for run in list(self._waiting):
             # One seed of each is the least that an answer takes.
@@ -181,35 +180,14 @@ class Conductor:
                 self._end(run, TrialState.PRUNED, OUT_OF_TIME)
 
     def _wants_trial(self) -> bool:
-        started = len(self.record.started)
         is_search = self.record.chosen is None
-        # A trial that cannot reach its first rung in time would be trained for nothing.
-        first_rung = self._pace() * self._spec.rungs[0]
-        return is_search and started < self._spec.budget.trials and self._has_time(first_rung)
+        is_left = len(self.record.started) < self._spec.budget.trials
+        return is_search and is_left and self._hours.allow_trial(self.lanes)
 
     @property
     def known_trials(self) -> tuple[RestoredTrial, ...]:
         """The trials as the sampler knows them."""
         return self._proposer.trials
-
-    def _has_time(self, seconds: float = 0.0) -> bool:
-        """Return whether the search has ``seconds`` left before the finalists must start."""
-        hours = self._spec.budget.hours
-        if hours is None or not self.record.started:
-            return True
-        finalists = self._seconds_of_finalists(self._spec.finalists.seeds)
-        return self._seconds_spent() + seconds < seconds_for_search(hours, finalists)
-
-    def _seconds_spent(self) -> float:
-        return self.record.seconds_spent(self._clock())
-
-    def _seconds_of_finalists(self, seeds: int) -> float:
-        runs = (self._spec.finalists.top + 1) * seeds
-        return seconds_of_runs(self._pace(), self._spec.trial.epochs, runs, self.lanes)
-
-    def _pace(self) -> float:
-        """Return the seconds that an epoch takes; 0 while nothing is known of it."""
-        return self.record.paces.median or 0.0
 
     def _start_trial(self) -> None:
         trial = self._proposer.ask(self._pinned())
@@ -251,19 +229,11 @@ class Conductor:
         chosen = choose_finalists(trials, top=self._spec.finalists.top, direction=self._direction)
         # Not the search's seed: what was lucky with it must prove itself with others.
         first = self._spec.trial.seed + 1
-        seeds = range(first, first + self._seeds_in_time())
+        seeds = range(first, first + self._hours.seeds(self.lanes))
         self._journal.append(
             FinalistsChosen(time=self._clock(), configurations=chosen, seeds=tuple(seeds))
         )
         self._waiting.extend(self._finalists_left())
-
-    def _seeds_in_time(self) -> int:
-        """Return how many seeds of each finalist fit into the hours that are left: at least 1."""
-        wanted, hours = self._spec.finalists.seeds, self._spec.budget.hours
-        if hours is None:
-            return wanted
-        left = hours * 3600 - self._seconds_spent()
-        return seeds_in_time(wanted, left, self._seconds_of_finalists)
 
     # What becomes of a run.
 
