@@ -1,7 +1,10 @@
 """What SIGKILL leaves in the middle of a study's writes is gone after the next start."""
 
+import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -100,12 +103,29 @@ with start("local", Path(sys.argv[1]), cpus=1) as cluster:
 """
 
 
+@pytest.fixture
+def temporary() -> Iterator[Path]:
+    """A folder for temporary files where no other study of this machine clears up.
+
+    Its path is short, as sockets need it.
+    """
+    with tempfile.TemporaryDirectory(prefix="t-", dir="/tmp") as folder:
+        yield Path(folder)
+
+
 @pytest.mark.slow
-def test_rays_files_of_a_killed_driver_are_removed(tmp_path: Path) -> None:
+def test_rays_files_of_a_killed_driver_are_removed(
+    tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    environment = os.environ | {"TMPDIR": str(temporary)}
     command = [sys.executable, "-W", "ignore", "-c", RAY, str(tmp_path / "ray.log")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8") as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, encoding="utf-8", env=environment
+    ) as process:
         assert process.stdout is not None
         scratch = Path(process.stdout.readline().strip())
+        assert scratch.parent == temporary
         clear_leftovers(tmp_path / "cache", tmp_path / "study")
         assert (scratch / "ray").is_dir(), "its process is at work there"
         children = psutil.Process(process.pid).children(recursive=True)
