@@ -111,6 +111,7 @@ class Conductor:
         Raises:
             MachineError: If the study must be interrupted.
         """
+        self._require_no_interruption()
         while len(self._live) < self.lanes:
             while not self._waiting and self._wants_trial():
                 self._start_trial()
@@ -262,6 +263,7 @@ class Conductor:
         Raises:
             MachineError: If that happened too often since the run's last rung.
         """
+        self._require_no_interruption()
         run = parse_trained(name)
         if run not in self._live:
             return
@@ -270,6 +272,11 @@ class Conductor:
             self._interrupt(f"{run} lost its lane {MAX_LOSSES} times in one rung: {reason}")
         self._live.discard(run)
         self._waiting.appendleft(run)
+
+    def _require_no_interruption(self) -> None:
+        """Raise again: Tune may take the first time for the end of one run."""
+        if self.interrupted is not None:
+            raise self.interrupted
 
     def _interrupt(self, reason: str) -> None:
         self.interrupted = MachineError(reason)

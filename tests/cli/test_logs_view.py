@@ -123,7 +123,7 @@ def test_a_followed_run_is_printed_to_its_end(study: Study, folder: Path) -> Non
         journal.close()
 
     worker = threading.Thread(target=work)
-    with (folder / "lock").open("a") as lock:
+    with (folder / "lock").open("a", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         worker.start()
         code, out, _ = study("logs", "quickstart", "1", "--follow")
@@ -139,13 +139,13 @@ def test_ctrl_c_ends_following_without_a_word(folder: Path) -> None:
     import fcntl
 
     words = ["logs", "quickstart", "1", "--follow", "--storage", str(folder.parent)]
-    with (folder / "lock").open("a") as lock:
+    with (folder / "lock").open("a", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         process = subprocess.Popen(
             [sys.executable, "-m", "study", *words],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
             env=os.environ | {"PYTHONUNBUFFERED": "1"},
         )
         assert process.stdout is not None

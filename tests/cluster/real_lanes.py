@@ -120,7 +120,7 @@ class Lanes:
         return script.reports
 
     def logs(self) -> dict[str, str]:
-        return {path.name: path.read_text() for path in (self.folder / "logs").iterdir()}
+        return {path.name: path.read_text("utf-8") for path in (self.folder / "logs").iterdir()}
 
 
 def _json(value: object) -> str:

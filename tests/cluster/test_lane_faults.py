@@ -94,7 +94,7 @@ def test_two_workers_that_both_fail_with_nan_stay(lanes: Lanes) -> None:
     assert not nan.is_machine_fault
     assert [report.failed for report in rest] == [None]
     found: dict[str, set[str]] = {"trial/0": set(), "trial/1": set()}
-    for line in pids.read_text().splitlines():
+    for line in pids.read_text("utf-8").splitlines():
         run, pid = line.split()
         found[run].add(pid)
     assert len(found["trial/0"]) == 2
@@ -129,7 +129,9 @@ def test_a_cuda_error_is_told_and_its_process_replaced(lanes: Lanes) -> None:
     assert failed.failed.splitlines()[0] == first
     assert "of the clean-up" not in failed.failed
     assert after.failed is None
-    assert len(set(pids.read_text().split())) == 2, "a process without a GPU got another job"
+    assert len(set(pids.read_text("utf-8").split())) == 2, (
+        "a process without a GPU got another job"
+    )
 
 
 def test_a_long_evaluation_is_no_stall_and_is_seen(lanes: Lanes) -> None:
@@ -187,6 +189,6 @@ def test_a_disk_that_is_full_is_the_machines_fault(lanes: Lanes) -> None:
 
 
 def test_a_file_in_the_place_of_checkpoints_is_the_machines(lanes: Lanes) -> None:
-    (lanes.folder / "checkpoints").write_text("in the way")
+    (lanes.folder / "checkpoints").write_text("in the way", "utf-8")
     [report] = lanes.run(lanes.assignment(0), workers=2)
     assert report.is_machine_fault

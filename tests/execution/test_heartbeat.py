@@ -63,6 +63,6 @@ def test_it_keeps_no_process_alive() -> None:
         "Heartbeat(lambda beat: None); print('done')"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", timeout=60, check=True
     )
     assert done.stdout == "done\n"

@@ -76,7 +76,7 @@ def test_what_failed_stands_in_the_runs_log(worker: Worker, job: Job, tmp_path: 
     """The data is missing: a real error of a real job."""
     answer = worker.answer(job)
     assert answer.is_machine_fault
-    text = (tmp_path / "logs" / "trial-7.log").read_text()
+    text = (tmp_path / "logs" / "trial-7.log").read_text("utf-8")
     assert "ERROR failed: " in text
     assert "must hold a whole prepared dataset" in text
     assert read_training_log(tmp_path / "logs", TrialRun(7)) == []

@@ -52,7 +52,7 @@ def test_a_dead_process_leaves_its_last_words(tmp_path: Path, code: str, how: st
 
 def test_a_log_in_which_nothing_stands_is_removed(tmp_path: Path) -> None:
     assert not process(tmp_path, "log.leave()").exists()
-    assert process(tmp_path, "print('x', flush=True); log.leave()").read_text() == "x\n"
+    assert process(tmp_path, "print('x', flush=True); log.leave()").read_text("utf-8") == "x\n"
 
 
 def test_a_log_that_grows_loses_its_older_half(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_a_log_that_grows_loses_its_older_half(tmp_path: Path) -> None:
     )
     file = process(tmp_path, code)
     assert file.stat().st_size < 0.6 * MAX_BYTES
-    text = file.read_text()
+    text = file.read_text("utf-8")
     assert text.startswith("[what stood before was cut off]\n")
     assert text.endswith(f"{lines - 1:09}\non\n")
 
@@ -70,9 +70,9 @@ def test_a_log_that_grows_loses_its_older_half(tmp_path: Path) -> None:
 def test_only_the_latest_logs_are_kept(tmp_path: Path) -> None:
     for number in range(6):
         file = tmp_path / f"worker-{number}.log"
-        file.write_text("x" if number else "")
+        file.write_text("x" if number else "", "utf-8")
         os.utime(file, (number, number))
-    (tmp_path / "trial-0.log").write_text("of a trial")
+    (tmp_path / "trial-0.log").write_text("of a trial", "utf-8")
     prune(tmp_path, keep=3)
     left = sorted(path.name for path in tmp_path.iterdir())
     assert left == ["trial-0.log", "worker-3.log", "worker-4.log", "worker-5.log"]

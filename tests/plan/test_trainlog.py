@@ -42,7 +42,9 @@ def test_words_say_the_same(tmp_path: Path) -> None:
     log.write(line(3))
     log.write(line(4, loss=None))
     log.say("failed: x", "ERROR")
-    found = [one.split(" ", 2)[2] for one in log_files(tmp_path, RUN)[1].read_text().splitlines()]
+    found = [
+        one.split(" ", 2)[2] for one in log_files(tmp_path, RUN)[1].read_text("utf-8").splitlines()
+    ]
     rest = "learning rate 0.01, gradient norm 0.42, 5210 samples/s, 0.61 GB"
     assert found == [
         f"INFO epoch 3 of 9, step 120 of 360: loss 1.234, {rest}",

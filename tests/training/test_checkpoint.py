@@ -125,7 +125,10 @@ def test_a_stored_digest_outlives_a_change_of_defaults(
     spec = make_spec()
     first = Trial(spec, data, digest="stored")
     first.save(tmp_path / "rung", first.advance(3))
-    assert json.loads((tmp_path / "rung" / "trial.json").read_text())["trial_digest"] == "stored"
+    assert (
+        json.loads((tmp_path / "rung" / "trial.json").read_text("utf-8"))["trial_digest"]
+        == "stored"
+    )
     again = Trial(spec, data, digest="stored")
     again.load(tmp_path / "rung")
     assert again.finish(tmp_path / "final", {}).trial_digest == "stored"

@@ -55,7 +55,7 @@ def test_all_is_on_disk_before_it_is_in_place_and_its_place_after(
     monkeypatch.setattr(os, "fsync", note)
     with written_whole(folder) as new:
         (new / "deep").mkdir()
-        (new / "deep" / "a").write_text("1")
-        (new / "b").write_text("2")
+        (new / "deep" / "a").write_text("1", "utf-8")
+        (new / "b").write_text("2", "utf-8")
     assert sorted(done[:-1]) == [(name, False) for name in ("a", "b", "deep", "new")]
     assert done[-1] == (tmp_path.name, True)
