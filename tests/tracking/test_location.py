@@ -9,10 +9,12 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
 from study.plan import AnyEvent, Journal, RunOpened
+from study.promotion import reload
 from study.tracking import Mirror, Registry, Store, is_own_store, open_store
 from study.tracking.location import LOCATION_FILE
 from tests.serving.exported import TEXTS, exported_to
@@ -71,11 +73,15 @@ def content(folder: Path) -> dict[Path, str]:
     }
 
 
-def answer(store: Store) -> Any:
-    import mlflow
+def answers(store: Store, storage: Path) -> bool:
+    """Whether the model loads in a process of its own: loading puts its code on the path."""
+    exported = storage / "quick" / "finalists" / "0-seed-1" / "model"
+    return reload(store.uri, "models:/tags/1", exported, TEXTS).holds
 
-    mlflow.set_tracking_uri(store.uri)
-    return mlflow.pyfunc.load_model("models:/tags/1").predict(list(TEXTS))
+
+def model_files(store: Store) -> list[str]:
+    version = store.client.get_model_version("tags", "1")
+    return sorted(path.name for path in Path(unquote(urlsplit(version.source).path)).iterdir())
 
 
 @pytest.mark.parametrize("is_recorded", [True, False], ids=["recorded", "of version 0.1.0"])
@@ -89,7 +95,7 @@ def test_a_moved_storage_loads_its_model(
     finished.rename(new)
     store = open_store(None, new)
     assert stale(new / "mlflow.db", finished) == []
-    assert len(answer(store)) == len(TEXTS)
+    assert answers(store, new)
     (run,) = store.client.search_runs([store.experiment("quick")], "tags.`study.run` = 'study'")
     names = {item.path for item in store.client.list_artifacts(run.info.run_id)}
     assert names == {"study.yaml", "report.html"}
@@ -159,8 +165,8 @@ def test_a_link_to_the_folder_is_no_move(
     finished: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "link").symlink_to(finished)
-    assert len(answer(open_store(None, tmp_path / "link"))) == len(TEXTS)
-    assert len(answer(open_store(None, finished))) == len(TEXTS)
+    assert "MLmodel" in model_files(open_store(None, tmp_path / "link"))
+    assert "MLmodel" in model_files(open_store(None, finished))
     assert caplog.records == []
 
 
