@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from study.plan import (
     fixed,
 )
 from study.plan.failures import failures
-from study.report.formats import seeds_of
+from study.report.formats import count, count_states, seeds_of
 
 SHOWN = 8
 """Runs that are named of those that have not ended."""
@@ -46,9 +45,7 @@ def _reason(result: StudyResult) -> str:
 
 
 def _counts(result: StudyResult) -> str:
-    counts = Counter(trial.state.lower() for trial in result.trials)
-    states = ", ".join(f"{number} {state}" for state, number in sorted(counts.items()))
-    return f"{len(result.trials)} trials: {states or 'none yet'}"
+    return f"{count(len(result.trials), 'trial')}: {count_states(result) or 'none yet'}"
 
 
 def _unfinished(result: StudyResult) -> Iterator[str]:

@@ -9,7 +9,7 @@ from study.plan.in_force import fixed
 from study.plan.result import FinalistResult, SeedResult, StudyResult
 from study.plan.runs import FinalistRun
 from study.report.facts import columns
-from study.report.formats import STATES, duration, interval, places, score, seeds_of, setting
+from study.report.formats import duration, interval, places, score, seeds_of, setting, state_names
 from study.report.markup import Html, element, joined
 from study.report.tables import cell, heads, loss_name, number, table
 
@@ -105,7 +105,7 @@ def _run(result: StudyResult, one: FinalistResult, seed: SeedResult) -> Html:
         number(str(one.rank or "–")),
         cell(loss_name(one.loss), tag),
         number(str(seed.seed)),
-        cell(STATES[seed.state]),
+        cell(state_names(result)[seed.state]),
         number(score(seed.val, digits)),
         number(score(seed.test if one.test else None, digits)),
         cell(seed.scorer or "–"),

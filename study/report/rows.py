@@ -9,7 +9,7 @@ from study.plan.events import Value
 from study.plan.in_force import in_force
 from study.plan.result import StudyResult, TrialResult
 from study.report.facts import columns, losses, paths
-from study.report.formats import STATES, places
+from study.report.formats import places, state_names
 
 PAGE = 50
 """Trials on one page of the table."""
@@ -43,7 +43,8 @@ def rows_data(result: StudyResult) -> dict[str, Any]:
     A row is number, index of loss, index of state, value, epoch, seconds, index of reason, and
     its settings; one that was not drawn but is fixed is a list of one value.
     """
-    names, states = losses(result), tuple(STATES)
+    names, states = losses(result), state_names(result)
+    order = list(states)
     reasons = {text: n for n, text in enumerate(dict.fromkeys(["", *_reasons(result)]))}
     index = {loss: n for n, loss in enumerate(names)}
     shown, digits = settings_shown(result), places(result)
@@ -53,7 +54,7 @@ def rows_data(result: StudyResult) -> dict[str, Any]:
         "decimals": digits,
         "page": PAGE,
         "losses": names,
-        "states": [STATES[state] for state in states],
+        "states": list(states.values()),
         "reasons": list(reasons),
         "settings": [
             {"path": path, "number": path in numbers, "name": name} for path, name in shown.items()
@@ -62,7 +63,7 @@ def rows_data(result: StudyResult) -> dict[str, Any]:
             [
                 trial.number,
                 index[trial.loss],
-                states.index(trial.state),
+                order.index(trial.state),
                 None if trial.value is None else round(trial.value, digits + 3),
                 trial.epoch,
                 round(trial.seconds, 1),

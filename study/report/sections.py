@@ -12,7 +12,7 @@ from study.report import leaderboard, sentences, tables
 from study.report.cost import cost
 from study.report.facts import higher_is_better, searched
 from study.report.figures import file_name
-from study.report.formats import count, duration
+from study.report.formats import count, count_states, duration
 from study.report.look import paints
 from study.report.markup import Child, Html, element, joined
 from study.report.rows import PAGE
@@ -93,7 +93,7 @@ def _facts(result: StudyResult) -> Html:
     phases = f"search {duration(spent.search)}, finalists {duration(spent.finalists)}"
     rows = (
         ("Dataset", result.dataset, f"{sizes}; {count(len(result.label_names), 'label')}"),
-        ("Trials", f"{len(result.trials):,}", sentences.states(result.trials) or "none started"),
+        ("Trials", f"{len(result.trials):,}", count_states(result) or "none started"),
         ("Wall time", duration(spent.search + spent.finalists + spent.report), phases),
         ("Registered model", *sentences.model(result)),
     )

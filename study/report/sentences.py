@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from study.plan.events import IntervalValue
 from study.plan.in_force import FIRST, in_force
 from study.plan.result import FinalistResult, StudyResult, TrialResult
 from study.report.facts import best, gain, labels
-from study.report.formats import STATES, count, interval, listed, places, score, setting
+from study.report.formats import count, interval, listed, places, score, setting
 
 HOLLOW = (
     "A pruned trial, hollow, stands at its last value. Values at different epochs are not "
@@ -160,12 +158,6 @@ def _finalists_so_far(result: StudyResult) -> tuple[str, ...]:
     ended = sum(seed.state.ended for seed in runs)
     said = f"{ended} of {count(len(runs), 'finalist run')} have ended"
     return (f"{said}; test is shown once they are ranked on val.",)
-
-
-def states(trials: tuple[TrialResult, ...]) -> str:
-    """Return how many trials are in which state: ``13 complete, 10 pruned, 1 failed``."""
-    found = Counter(trial.state for trial in trials)
-    return ", ".join(f"{found[state]:,} {name}" for state, name in STATES.items() if found[state])
 
 
 def better(direction_is_up: bool) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from study.plan.in_force import in_force
 from study.plan.result import StudyResult, TrialResult
 from study.report.facts import Share, best, shares
-from study.report.formats import STATES, duration, places, score, setting
+from study.report.formats import duration, places, score, setting, state_names
 from study.report.markup import Child, Html, element, joined
 from study.report.rows import PAGE, numeric, settings_shown
 from study.spec import TrialState
@@ -86,14 +86,16 @@ def trials(result: StudyResult) -> Html:
     numbers = [*before[:1], *before[3:], *(names[path] for path in right)]
     columns = heads([*before, *names.values(), "reason"], numbers=numbers)
     digits = places(result)
-    rows = (_trial(trial, names, right, digits) for trial in result.trials[:PAGE])
+    states = state_names(result)
+    rows = (
+        _trial(trial, states[trial.state], names, right, digits) for trial in result.trials[:PAGE]
+    )
     return table(columns, rows, caption="All trials")
 
 
 def _trial(
-    trial: TrialResult, names: Iterable[str], right: Collection[str], decimals: int
+    trial: TrialResult, state: str, names: Iterable[str], right: Collection[str], decimals: int
 ) -> Html:
-    state = STATES[trial.state]
     return element(
         "tr",
         number(str(trial.number)),

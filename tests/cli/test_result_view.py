@@ -55,7 +55,7 @@ def test_an_unfinished_study_shows_failures_best_and_what_is_open(
     where = f"--storage {tmp_path}"
     assert show(story) == [
         "study quickstart: INTERRUPTED (the disk is full; try later)",
-        "6 trials: 1 complete, 2 fail, 1 pruned, 2 running",
+        "6 trials: 1 complete, 1 pruned, 2 failed, 2 unfinished",
         "failed: trial 2, trial 3: the loss became NaN in epoch 2 (the numbers differ)",
         "best so far: trial 0, msc (batch_size 64, temperature 0.05 (fixed), "
         "learning_rate 0.01 (fixed)): val/f1_macro 0.4400 at epoch 9",

@@ -50,7 +50,7 @@ def test_it_is_listed_and_shown(study: Study, storage: Path) -> None:
     assert shown["winner_run"] == "finalist/2/1"
     assert shown["winner"]["trial"] == shown["finalists"][0]["trial"] == 2
     assert shown["winner"]["settings"]["loss"] == {"name": "zlpr"}
-    assert "2 running" in study("show", "unfinished")
+    assert "2 unfinished" in study("show", "unfinished")
     assert not list(storage.rglob("journal.v1.jsonl")), "looking must not write"
 
 

@@ -5,7 +5,19 @@ from typing import TYPE_CHECKING
 import pytest
 
 from study.plan.events import IntervalValue, Value
-from study.report.formats import count, duration, interval, listed, places, score, setting
+from study.report.formats import (
+    count,
+    count_states,
+    duration,
+    interval,
+    listed,
+    places,
+    score,
+    setting,
+)
+from study.report.rows import rows_data
+from study.report.tables import trials
+from study.spec import TrialState
 
 if TYPE_CHECKING:
     from tests.report.conftest import Story
@@ -70,3 +82,15 @@ def test_counts_have_their_plural() -> None:
 
 def test_lists_end_in_and() -> None:
     assert [listed("abc"[:n]) for n in range(4)] == ["", "a", "a and b", "a, b and c"]
+
+
+def test_states_are_counted_and_nothing_runs_without_a_session(new_story: type[Story]) -> None:
+    story = new_story()
+    for number, state in enumerate([*TrialState, TrialState.PRUNED]):
+        story.trial(number, curve=[], state=state)
+    said = "1 complete, 2 pruned, 1 failed, 1 infeasible, 1 "
+    assert count_states(story.result(running=True)) == f"{said}running"
+    assert count_states(story.result()) == f"{said}unfinished"
+    assert ">unfinished<" in trials(story.result())
+    assert "unfinished" in rows_data(story.result())["states"]
+    assert count_states(new_story().result()) == ""

@@ -40,9 +40,9 @@ def test_before_the_ranking_no_test_is_shown(new_story: type[Story]) -> None:
         "– reg – – temperature 0.1 (fixed) batch size 64 learning rate 0.01 (fixed) 0 1 of 3"
     )
     assert texts(runs(story.result()))[1:] == [
-        "– reg 0 running – – – – 0.0 s –",
+        "– reg 0 unfinished – – – – 0.0 s –",
         "– reg 1 complete 0.450 – probe 0.210 19 s f01",
-        "– reg 2 running – – – – 0.0 s –",
+        "– reg 2 unfinished – – – – 0.0 s –",
     ]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from study.plan.events import StudyInterrupted
-from study.report.sentences import answer, better, gate, model, states
+from study.report.sentences import answer, better, gate, model
 from study.spec import TrialState
 from tests.report.conftest import fixed_temperature
 
@@ -181,15 +181,6 @@ def test_a_study_that_ended_without_a_winner(
     story.trial(0, curve=[], state=TrialState.FAIL)
     story.end(state, reason)
     assert answer(story.result()) == (said, "No trial has a value.")
-
-
-def test_states_are_counted(new_story: type[Story]) -> None:
-    story = new_story()
-    for number, state in enumerate([*TrialState, TrialState.PRUNED]):
-        story.trial(number, curve=[], state=state)
-    said = "1 complete, 2 pruned, 1 failed, 1 infeasible, 1 running"
-    assert states(story.result().trials) == said
-    assert states(()) == ""
 
 
 def test_how_the_model_stands(decide: Callable[..., Story], new_story: type[Story]) -> None:
