@@ -159,7 +159,10 @@ def _provide_token(address: str) -> None:
     """Have a token before Ray asks for one; that it is asked for is Ray's own default."""
     if address == "local":
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
-        os.environ.setdefault("RAY_AUTH_MODE", "token")
+        if "ray" not in sys.modules:
+            # Ray reads this once, when it is imported; its processes would read it later. Said
+            # outright, Ray does not warn that it is the default.
+            os.environ.setdefault("RAY_AUTH_MODE", "token")
     elif "RAY_AUTH_TOKEN" in os.environ or Path("~/.ray/auth_token").expanduser().exists():
         # Joining a cluster, Ray would not send the token that it has.
         os.environ.setdefault("RAY_AUTH_MODE", "token")
