@@ -2,7 +2,10 @@
 
 The conductor turns values into values: an assignment when a lane is free, continue or stop
 when a report comes. Every fact is in the journal before anybody acts on it, so a conductor
-made from the journal of a killed study goes on where that one was.
+made from the journal of a killed study continues where that one was.
+
+Longer than other modules: it is one state machine, and each event and each decision of a run
+changes the same few sets.
 """
 
 from __future__ import annotations
