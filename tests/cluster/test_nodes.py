@@ -1,5 +1,6 @@
 """A cluster whose nodes come and go: waited for, used when they join, done without when lost."""
 
+import importlib
 import os
 import secrets
 import subprocess
@@ -31,6 +32,10 @@ def cluster() -> Iterator[Any]:
     os.environ["RAY_AUTH_MODE"] = "token"
     from ray.cluster_utils import Cluster
 
+    # Another test may have imported Ray before: it reads these two only once by itself.
+    raylet: Any = importlib.import_module("ray._raylet")
+    raylet.Config.initialize("")
+    raylet.AuthenticationTokenLoader.instance().reset_cache()
     found = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
     yield found
     found.shutdown()
