@@ -12,7 +12,7 @@ import yaml
 
 from study.data import DATASETS
 from study.errors import ConfigError, Problem
-from study.plan.removed import with_hint
+from study.plan.removed import with_hint, without_defaults
 from study.plan.study import StudySpec
 from study.spec import parse
 
@@ -38,7 +38,7 @@ def load(file: Path, overrides: Sequence[str] = (), name: str | None = None) -> 
         apply_override(data, override)
     if name is not None:
         data["name"] = name
-    return parse_study(data)
+    return parse_study(without_defaults(data))
 
 
 def parse_study(data: Data) -> StudySpec:

@@ -1,9 +1,12 @@
 """Fields that there were: a file is told, a stored study is read without them."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from study.errors import ConfigError, Problem
-from study.plan.load import parse_study
+from study.plan.load import load, parse_study
 from study.plan.removed import with_hint, without_removed
 from study.plan.stored import study_of
 
@@ -18,6 +21,16 @@ def test_a_file_with_a_removed_field_is_told_what_holds() -> None:
         "resources.isolated: is not a field here: it was removed, "
         "worker groups are always kept warm"
     )
+
+
+def test_a_file_that_an_earlier_version_wrote_is_read(tmp_path: Path) -> None:
+    """It says the default of every field, those that were removed among them."""
+    file = tmp_path / "study.yaml"
+    resources = {"workers": 2, "isolated": False}
+    file.write_text(json.dumps(DATA | {"resources": resources}), encoding="utf-8")
+    assert load(file).resources.workers == 2
+    with pytest.raises(ConfigError, match="it was removed"):
+        load(file, ["resources.isolated=true"])
 
 
 def test_other_problems_are_left_as_they_are() -> None:
