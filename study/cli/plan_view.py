@@ -19,7 +19,7 @@ def plan_lines(checked: Checked) -> list[str]:
     spec, dataset = checked.spec, checked.dataset
     sizes = ", ".join(f"{len(split.ids)} {name}" for name, split in dataset.splits.items())
     finalists = spec.finalists
-    runs = (finalists.top + 1) * finalists.seeds
+    runs = finalists.most * finalists.seeds
     lines = [
         f"study {spec.name} (digest {digest_of(spec)}): in order",
         f"dataset: {spec.dataset.name}, {sizes}, {len(dataset.label_names)} labels "

@@ -44,7 +44,7 @@ def _finalist_runs(tally: Tally) -> int:
     if chosen is not None:
         return len(chosen.configurations) * len(chosen.seeds)
     finalists = tally.record.study.finalists
-    return (finalists.top + 1) * finalists.seeds
+    return finalists.most * finalists.seeds
 
 
 def clock(seconds: float) -> str:

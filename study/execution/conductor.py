@@ -27,7 +27,6 @@ from study.plan import (
     FinalistRun,
     FinalistsChosen,
     Journal,
-    Record,
     RungReached,
     StudySpec,
     TrainedRun,
@@ -39,6 +38,7 @@ from study.plan import (
     draw,
     now,
     parse_trained,
+    record_of,
 )
 from study.plan.events import OUT_OF_TIME
 from study.search import (
@@ -87,9 +87,7 @@ class Conductor:
         self._proposer = Proposer(
             self._space, self._direction, sampler=spec.search.sampler, seed=spec.search.seed
         )
-        self.record = Record()
-        for event in journal.events:
-            self.record.add(event)
+        self.record = record_of(journal.events)
         journal.listen(lambda _, event: self.record.add(event))
         self._hours = Hours(spec, self.record, clock)
         self._assigner = Assigner(spec, self.record, places, self._objective.name)

@@ -54,7 +54,7 @@ class Hours:
         return self._spent() + seconds < seconds_for_search(hours, finalists)
 
     def _of_finalists(self, seeds: int, lanes: int) -> float:
-        runs = (self._spec.finalists.top + 1) * seeds
+        runs = self._spec.finalists.most * seeds
         return seconds_of_runs(self._pace(), self._spec.trial.epochs, runs, lanes)
 
     def _pace(self) -> float:

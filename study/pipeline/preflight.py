@@ -21,7 +21,6 @@ from study.plan import (
     Record,
     SessionStarted,
     StudySpec,
-    fold,
     load,
     plan_lanes,
     record_of,
@@ -146,10 +145,11 @@ def _preflight(
     if spec is not None:
         events = _collect(problems, lambda: home.events(spec.name)) or []
         place = _collect(problems, lambda: _as_before(place, events)) or place
-        changes = _collect(problems, lambda: changes_from(record_of(events), spec))
+        record = record_of(events)
+        changes = _collect(problems, lambda: changes_from(record, spec))
         problems += _batch_sizes(spec, dataset)
         # A finished study is only printed, on whatever machine.
-        if place.address in {None, "local"} and not _is_finished(events):
+        if place.address in {None, "local"} and record.state(running=False) != "FINISHED":
             lanes = _collect(problems, lambda: local_lanes(spec))
     problems += check_store(place.tracking_uri, home.storage)
     problems += store_problems(place.tracking_uri, home.storage, disks)
@@ -170,10 +170,6 @@ def _preflight(
         changes=changes or {},
         source=source,
     )
-
-
-def _is_finished(events: Sequence[AnyEvent]) -> bool:
-    return bool(events) and fold(events, running=False).state == "FINISHED"
 
 
 def _as_before(place: Place, events: Sequence[AnyEvent]) -> Place:

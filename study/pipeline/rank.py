@@ -20,7 +20,6 @@ from study.plan import (
     StudyResult,
     now,
 )
-from study.plan.failures import FAILED
 from study.spec import Direction, sort_key
 from study.statistics import hierarchical_bootstrap
 from study.training import read_scores
@@ -74,7 +73,7 @@ def rank_finalists(result: StudyResult, folder: Path, dataset: Dataset) -> Final
 def _why_none(result: StudyResult) -> str:
     if result.finalists:
         return "every finalist run failed"
-    all_failed = all(trial.state in FAILED for trial in result.trials)
+    all_failed = all(trial.state.failed for trial in result.trials)
     return "every trial failed" if all_failed else "no trial was evaluated in time"
 
 

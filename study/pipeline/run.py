@@ -76,7 +76,7 @@ def _work_on(checked: Checked, watcher: Watcher, *, retry: bool = False) -> Stud
         if journal.events:
             record = record_of(journal.events)
             found = require_same_study(record, checked.spec, checked.dataset)
-            if record.result(running=False).state == "FINISHED":
+            if record.state(running=False) == "FINISHED":
                 notice_unchanged(found, watcher, retry=retry)
                 return keep_up(journal, checked, home)
             take_changes(journal, checked.spec, found)

@@ -96,7 +96,7 @@ def disk_need(spec: StudySpec, dataset: Dataset, lanes: LanePlan | None, home: H
         lanes=lanes.lanes if lanes else 1,
         checkpoints=len(spec.rungs),
         parameters=_parameters(_largest(spec), labels),
-        finalists=(spec.finalists.top + 1) * spec.finalists.seeds,
+        finalists=spec.finalists.most * spec.finalists.seeds,
         scores=num_scored * labels,
         # Data is prepared before a study begins.
         data=0 if home.exists(spec.name) else prepared,

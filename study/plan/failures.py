@@ -7,9 +7,6 @@ from collections.abc import Iterator, Sequence
 from typing import final
 
 from study.plan.result import StudyResult
-from study.spec import TrialState
-
-FAILED = {TrialState.FAIL, TrialState.INFEASIBLE}
 
 SHOWN = 8
 """Runs that are named of those that failed alike, and reasons that are shown."""
@@ -50,11 +47,11 @@ class _Group:
 def _failed(result: StudyResult) -> Iterator[tuple[str, str]]:
     """Yield every run that failed, and why."""
     for trial in result.trials:
-        if trial.state in FAILED:
+        if trial.state.failed:
             yield f"trial {trial.number}", trial.reason
     for one in result.finalists:
         for seed in one.seeds:
-            if seed.state in FAILED:
+            if seed.state.failed:
                 yield f"finalist of trial {one.trial}, seed {seed.seed}", seed.reason
 
 

@@ -186,6 +186,10 @@ class Record:
         """Which way the objective is better."""
         return direction_of(self.objective)
 
+    def state(self, *, running: bool) -> StudyState:
+        """Return how the study stands; ``running``: whether a process is at work on it."""
+        return _state(self._end(), running=running)
+
     def result(self, *, running: bool) -> StudyResult:
         """Return what is known now; needs at least the StudyStarted."""
         study, objective = self.begun, self.objective
@@ -247,12 +251,11 @@ class Record:
         run = TrialRun(number)
         rungs = self._rungs(run)
         state = end.state if end else TrialState.RUNNING
-        worthless = state in {TrialState.FAIL, TrialState.INFEASIBLE}
         return TrialResult(
             number=start.number,
             state=state,
             params=start.params,
-            value=rungs[-1].metrics.get(self.objective) if rungs and not worthless else None,
+            value=rungs[-1].metrics.get(self.objective) if rungs and not state.failed else None,
             epoch=rungs[-1].epoch if rungs else None,
             seconds=sum(rung.seconds for rung in rungs),
             run_id=self.run_ids.get(run),

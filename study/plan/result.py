@@ -16,8 +16,6 @@ from study.plan.runs import AnyFinalistRun
 from study.plan.study import StudySpec
 from study.spec import Direction, Spec, TrialState
 
-_FAILED = {TrialState.FAIL, TrialState.INFEASIBLE}
-
 RESULT_VERSION = 1
 """Version of what `study show --json` prints: keys are added, none changes or goes."""
 
@@ -96,7 +94,7 @@ class FinalistResult(Spec):
     @property
     def failed_seeds(self) -> int:
         """How many of its runs failed; those that time cut are none of these."""
-        return sum(seed.state in _FAILED for seed in self.seeds)
+        return sum(seed.state.failed for seed in self.seeds)
 
 
 @final

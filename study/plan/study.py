@@ -86,6 +86,11 @@ class FinalistsSpec(Spec):
     seeds: int = Field(default=3, ge=1)
     """Runs of each, with different seeds."""
 
+    @property
+    def most(self) -> int:
+        """Most configurations that there can be: the best, and the best classifier."""
+        return self.top + 1
+
 
 @final
 class RegistrySpec(Spec):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from study.plan.events import OUT_OF_TIME
-from study.plan.failures import FAILED, failures
+from study.plan.failures import failures
 from study.plan.result import FinalistResult, SeedResult, StudyResult
 from study.report.formats import count, listed
 
@@ -26,7 +26,7 @@ def shortfalls(result: StudyResult) -> tuple[str, ...]:
 
 def failed_seeds(one: FinalistResult) -> list[SeedResult]:
     """Return the runs of a configuration that failed."""
-    return [seed for seed in one.seeds if seed.state in FAILED]
+    return [seed for seed in one.seeds if seed.state.failed]
 
 
 def _cut_trials(result: StudyResult) -> Iterator[str]:

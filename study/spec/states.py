@@ -24,3 +24,8 @@ class TrialState(StrEnum):
     def ended(self) -> bool:
         """Whether nothing more will come of this trial."""
         return self is not TrialState.RUNNING
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended without a value that counts, by its own fault."""
+        return self in {TrialState.FAIL, TrialState.INFEASIBLE}

@@ -20,6 +20,7 @@ from study.plan import (
     TrialRun,
     TrialStarted,
 )
+from study.plan.stored import leaves
 
 STUDY = StudyRun()
 """The parent run."""
@@ -117,12 +118,7 @@ def study_id(name: str, spec_digest: str, started: float) -> str:
 _ROLES = {StudyRun: "study", TrialRun: "trial", FinalistRun: "finalist"}
 
 
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Return leaves by dotted path, as text; a search space's domains are leaves."""
-    found: dict[str, str] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping) and value and prefix != "space.":
-            found |= _flat(value, f"{prefix}{key}.")
-        else:
-            found[prefix + key] = value if isinstance(value, str) else json.dumps(value)
-    return found
+def _flat(values: Mapping[str, Any]) -> dict[str, str]:
+    """Return the leaves of ``values`` by dotted path, as text."""
+    found = leaves(values).items()
+    return {path: leaf if isinstance(leaf, str) else json.dumps(leaf) for path, leaf in found}

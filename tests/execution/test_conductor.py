@@ -26,7 +26,6 @@ from study.pipeline.reopen import retry_failed
 from study.plan import (
     AnyEvent,
     Journal,
-    Record,
     RunRetried,
     StudyResult,
     StudySpec,
@@ -35,6 +34,7 @@ from study.plan import (
     load,
     now,
     read_journal,
+    record_of,
 )
 from study.spec import TrialState
 
@@ -454,10 +454,7 @@ def test_the_best_configuration_is_a_finalist_though_drawn_twice(tmp_path: Path)
 
 
 def retried(journal: Journal) -> list[str]:
-    record = Record()
-    for event in journal.events:
-        record.add(event)
-    retry_failed(journal, record)
+    retry_failed(journal, record_of(journal.events))
     return [str(one.run) for one in journal.events if isinstance(one, RunRetried)]
 
 

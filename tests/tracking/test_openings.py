@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from study.plan import AnyEvent, Record, StudyStarted, TrialStarted
+from study.plan import AnyEvent, StudyStarted, TrialStarted, record_of
 from study.tracking import study_id
 from study.tracking.openings import Opening, Openings
 
@@ -17,9 +17,7 @@ def started(story: list[AnyEvent]) -> StudyStarted:
 
 
 def opening(story: list[AnyEvent], number: int) -> Opening:
-    record = Record()
-    for event in story:
-        record.add(event)
+    record = record_of(story)
     return Openings(record.begun).trial(record.started[number], record.settings(number))
 
 
